@@ -1,0 +1,28 @@
+// How long to wait before the next attempt: full jitter, so that a thousand gateways that lost the same broker do not come
+// back in the same second. The n-th wait is uniform in [floor, min(max, initial * 2^n)].
+#pragma once
+
+#include <chrono>
+#include <random>
+
+namespace holdfast {
+
+class Backoff {
+  public:
+    using Duration = std::chrono::milliseconds;
+
+    Backoff(Duration initial, Duration max, std::uint64_t seed) : initial_(initial), max_(max), random_(seed) {}
+
+    // The next wait; the envelope doubles with each call. `floor` (bounded by max) is the least wait this time.
+    Duration next(Duration floor = Duration::zero());
+    // After success: the next wait is drawn from the first envelope again.
+    void reset() { envelope_ = Duration::zero(); }
+
+  private:
+    Duration initial_;
+    Duration max_;
+    Duration envelope_ = Duration::zero();
+    std::mt19937_64 random_;
+};
+
+}  // namespace holdfast

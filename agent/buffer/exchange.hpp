@@ -1,0 +1,34 @@
+// How batches pass between the store thread and the forwarder thread: by messages, never by a shared lock.
+//
+// The forwarder asks for a number of batches; the store thread offers that many, in the order they are to be sent, as soon as it
+// has them. Each offered batch stays the buffer's until the forwarder says what became of it, exactly once: acknowledged, or
+// given back. All functions only post a message and return; any thread may call them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/batch.hpp"
+
+namespace holdfast {
+
+class BatchSource {
+  public:
+    virtual ~BatchSource() = default;
+    // Asks for `count` more batches. What was asked for and not yet offered adds up.
+    virtual void demand(std::uint32_t count) = 0;
+    // The broker has it: the buffer may forget it.
+    virtual void acknowledge(std::vector<std::uint64_t> seqs) = 0;
+    // Not delivered: it will be offered again, with the same seq.
+    virtual void give_back(std::vector<std::uint64_t> seqs) = 0;
+    // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what it holds.
+    virtual void set_link(bool up) = 0;
+};
+
+class BatchSink {
+  public:
+    virtual ~BatchSink() = default;
+    virtual void offer(std::vector<Batch> batches) = 0;
+};
+
+}  // namespace holdfast

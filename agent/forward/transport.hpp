@@ -1,0 +1,121 @@
+// The link to a broker as the forwarder sees it. PahoTransport is the real one; tests script their own.
+//
+// Every call only starts something and is answered by an event; events come on any thread and go to the sink given at
+// construction, which must only post them on. Calls come from one thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace holdfast {
+
+struct Will {
+    std::string topic;
+    std::string payload;
+    int qos = 1;
+    bool retain = true;
+};
+
+struct ConnectRequest {
+    Server server;
+    std::string client_id;
+    std::string username;  // empty: none
+    std::string password;
+    Protocol protocol = Protocol::v5;  // never automatic: the forwarder decides
+    bool clean_start = true;           // 3.1.1: clean session
+    std::chrono::seconds keep_alive{30};
+    std::chrono::milliseconds timeout{10'000};  // for DNS, TCP, TLS and CONNACK together
+    TlsConfig tls;
+    std::optional<Will> will;
+};
+
+// What the broker said in its CONNACK (MQTT 5; the defaults are what its absence means).
+struct BrokerLimits {
+    std::uint32_t receive_maximum = 65'535;
+    int maximum_qos = 2;
+    bool retain_available = true;
+    std::uint32_t maximum_packet_size = 0;  // bytes; 0: no limit
+    std::optional<std::uint16_t> server_keep_alive;
+    std::string assigned_client_id;
+    std::uint16_t topic_alias_maximum = 0;
+};
+
+struct Message {
+    std::string topic;
+    std::string payload;
+    int qos = 1;
+    bool retain = false;
+};
+
+using DeliveryToken = std::uint64_t;  // the caller's name for a message, unique among those in flight
+
+// Why a connection could not be made or was lost; the class is what the forwarder does about it.
+struct LinkFailure {
+    enum class Class {
+        passing,           // try again with backoff
+        person,            // credentials, authorisation, client id, certificate: slow backoff, state "refused"
+        protocol_version,  // the broker does not speak the version: try the older one if allowed
+    };
+    Class kind = Class::passing;
+    int code = 0;      // CONNACK or DISCONNECT reason code, or 0
+    std::string text;  // "certificate of broker.example.com has expired", "not authorised (0x87)", ...
+};
+
+namespace transport {
+struct Connected {
+    bool session_present = false;
+    BrokerLimits limits;
+};
+struct ConnectFailed {
+    LinkFailure failure;
+};
+struct ConnectionLost {
+    LinkFailure failure;
+};
+struct Delivered {  // QoS 0: written; 1: PUBACK; 2: PUBCOMP. Reason codes below 0x80 are success
+    DeliveryToken token = 0;
+};
+struct DeliveryFailed {  // the broker said no (code >= 0x80), or the session was lost (code < 0)
+    DeliveryToken token = 0;
+    int code = 0;
+    std::string text;
+};
+struct Subscribed {
+    std::string error;  // empty: granted
+};
+struct Received {
+    std::string topic;
+    std::string payload;
+    int qos = 0;
+    bool retained = false;
+};
+struct Disconnected {};  // answer to disconnect()
+using Event = std::variant<Connected, ConnectFailed, ConnectionLost, Delivered, DeliveryFailed, Subscribed, Received, Disconnected>;
+}  // namespace transport
+
+class Transport {
+  public:
+    using Sink = std::function<void(transport::Event)>;
+    virtual ~Transport() = default;
+
+    // Answered by Connected or ConnectFailed. Also reconnects: unacknowledged messages of the same server and client id are sent
+    // again by the transport when the broker kept the session, and fail with DeliveryFailed (code < 0) when it did not.
+    virtual void connect(const ConnectRequest& request) = 0;
+    // Answered by Delivered or DeliveryFailed, perhaps before it returns. False: not taken, no event will come.
+    virtual bool publish(DeliveryToken token, Message message) = 0;
+    // Answered by Subscribed.
+    virtual void subscribe(const std::vector<std::string>& filters, int qos) = 0;
+    // Sends DISCONNECT. Answered by Disconnected; give up waiting after a while.
+    virtual void disconnect() = 0;
+    // Drops the connection (or the attempt) at once, without DISCONNECT, so that the broker sends the will. Unanswered deliveries
+    // will fail or be resent as after a lost connection. No ConnectionLost event follows.
+    virtual void drop() = 0;
+};
+
+}  // namespace holdfast

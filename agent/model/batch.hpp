@@ -1,0 +1,61 @@
+// A batch: readings of one input that travel in one MQTT message. Immutable once closed; moved from thread to thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "model/reading.hpp"
+#include "model/reading_stream.hpp"
+
+namespace holdfast {
+
+// Numbers are stored: never renumber. Low is dropped first, high is sent first.
+enum class Priority : std::uint8_t { low = 0, normal = 1, high = 2 };
+inline constexpr std::size_t priority_count = 3;
+
+enum class BatchKind : std::uint8_t { readings = 0, gap = 1 };
+
+// Why readings were dropped; numbers are stored.
+enum class GapReason : std::uint8_t { max_size = 0, max_age = 1, disk_full = 2, damaged = 3, refused = 4 };
+std::string_view to_string(GapReason reason);  // as it stands in a gap record
+
+// What is needed to choose, count and order batches without decoding them.
+struct BatchHeader {
+    std::uint64_t seq = 0;  // given by the buffer at append; grows by batch, never repeats (0: not yet given)
+    std::string input;      // the input's name
+    Priority priority = Priority::normal;
+    BatchKind kind = BatchKind::readings;
+    std::uint32_t count = 0;       // readings in it; of a gap: readings lost
+    std::int64_t first_us = 0;     // time of the first reading, as if taken on this boot's clock (see wall_offset_us)
+    std::int64_t last_us = 0;      // likewise of the last
+    BootId boot{};                 // the boot whose clock `first_us`, `last_us` and the readings' boot times are on
+    std::int64_t wall_offset_us = 0;  // wall time = boot time + this, as known when the batch was closed
+    bool clock_synchronised = false;  // whether the wall clock was disciplined then
+};
+
+struct Batch {
+    BatchHeader header;
+    std::string body;  // see BatchBody; opaque to the buffer
+};
+
+// The body: version byte, the tags that hold for the whole batch, then for readings a stream (reading_stream.hpp), for a gap
+// the reason. docs/buffer-format.md.
+inline constexpr std::uint8_t batch_body_version = 1;
+
+// The head of a body: what stands before the stream. An input's tags change with the configuration only, so the batcher makes
+// this once.
+std::string encode_body_head(const Tags& tags);
+std::string encode_gap_body(const Tags& tags, GapReason reason);
+
+// A body taken apart; views point into the body.
+struct BatchBody {
+    std::vector<TagView> tags;
+    std::string_view stream;               // kind readings: feed it to a ReadingReader
+    GapReason reason = GapReason::max_size;  // kind gap
+};
+// Fails with corrupt, also on a version this program does not know.
+Result<BatchBody> decode_body(BatchKind kind, std::string_view body);
+
+}  // namespace holdfast

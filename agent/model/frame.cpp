@@ -1,0 +1,275 @@
+#include "model/frame.hpp"
+
+#include <bit>
+
+#include "base/utf8.hpp"
+#include "model/wire.hpp"
+
+namespace holdfast {
+
+std::string_view to_string(OptionType type) {
+    switch (type) {
+        case OptionType::string: return "string";
+        case OptionType::i64: return "integer";
+        case OptionType::f64: return "number";
+        case OptionType::boolean: return "boolean";
+        case OptionType::duration: return "duration";
+        case OptionType::size: return "size";
+        case OptionType::string_list: return "array of strings";
+        case OptionType::string_map: return "table of strings";
+    }
+    return "string";
+}
+
+namespace frame {
+namespace {
+
+// Enough for a path, a help line, a message; a longer message is cut by the sender.
+constexpr std::size_t max_text = 8 * 1024;
+// An option may be a script.
+constexpr std::size_t max_option_text = 64 * 1024;
+constexpr std::size_t max_items = 4096;
+
+constexpr std::uint8_t tag_describe = 'D', tag_configure = 'C', tag_description = 'd', tag_opened = 'O', tag_failed = 'F',
+                       tag_open_failed = 'X', tag_log = 'L', tag_beat = 'B', tag_restarted = 'S', tag_finished = 'E';
+
+std::string_view cut(std::string_view text) { return text.substr(0, max_text); }
+
+void put_value(std::string& out, const OptionValue& value) {
+    wire::put_byte(out, static_cast<std::uint8_t>(value.index()));
+    if (const auto* text = std::get_if<std::string>(&value)) wire::put_text(out, *text);
+    if (const auto* number = std::get_if<std::int64_t>(&value)) wire::put_signed(out, *number);
+    if (const auto* number = std::get_if<double>(&value)) wire::put_varint(out, std::bit_cast<std::uint64_t>(*number));
+    if (const auto* flag = std::get_if<bool>(&value)) wire::put_byte(out, *flag ? 1 : 0);
+    if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
+        wire::put_varint(out, list->size());
+        for (const std::string& item : *list) wire::put_text(out, item);
+    }
+    if (const auto* map = std::get_if<Tags>(&value)) {
+        wire::put_varint(out, map->size());
+        for (const auto& [key, item] : *map) {
+            wire::put_text(out, key);
+            wire::put_text(out, item);
+        }
+    }
+}
+
+std::uint64_t get_count(wire::Cursor& in) {
+    const std::uint64_t count = in.varint();
+    return count > max_items ? 0 : count;
+}
+
+OptionValue get_value(wire::Cursor& in) {
+    switch (in.byte()) {
+        case 0: return std::string(in.text(max_option_text));
+        case 1: return in.signed_varint();
+        case 2: return std::bit_cast<double>(in.varint());
+        case 3: return in.byte() != 0;
+        case 4: {
+            std::vector<std::string> list;
+            for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left)
+                list.emplace_back(in.text(max_option_text));
+            return list;
+        }
+        default: {
+            Tags map;
+            for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left) {
+                std::string key(in.text(max_option_text));
+                map.emplace_back(std::move(key), in.text(max_option_text));
+            }
+            return map;
+        }
+    }
+}
+
+void put_plugin(std::string& out, const PluginInfo& plugin) {
+    wire::put_text(out, cut(plugin.name));
+    wire::put_text(out, cut(plugin.version));
+    wire::put_text(out, cut(plugin.summary));
+    wire::put_varint(out, plugin.options.size());
+    for (const OptionInfo& option : plugin.options) {
+        wire::put_text(out, cut(option.key));
+        wire::put_byte(out, static_cast<std::uint8_t>(option.type));
+        wire::put_byte(out, option.default_text ? 1 : 0);
+        wire::put_text(out, option.default_text ? cut(*option.default_text) : std::string_view{});
+        wire::put_text(out, cut(option.help));
+        put_value(out, option.choices);
+    }
+}
+
+bool get_plugin(wire::Cursor& in, PluginInfo& plugin) {
+    plugin.name = in.text(max_text);
+    plugin.version = in.text(max_text);
+    plugin.summary = in.text(max_text);
+    for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left) {
+        OptionInfo option;
+        option.key = in.text(max_text);
+        const std::uint8_t type = in.byte();
+        if (type > static_cast<std::uint8_t>(OptionType::string_map)) return false;
+        option.type = static_cast<OptionType>(type);
+        const bool has_default = in.byte() != 0;
+        std::string default_text(in.text(max_text));
+        if (has_default) option.default_text = std::move(default_text);
+        option.help = in.text(max_text);
+        OptionValue choices = get_value(in);
+        auto* list = std::get_if<std::vector<std::string>>(&choices);
+        if (list == nullptr) return false;
+        option.choices = std::move(*list);
+        plugin.options.push_back(std::move(option));
+    }
+    return true;
+}
+
+// What a host says goes to logs and status: bytes that are not UTF-8 don't get further than here.
+std::string get_message(wire::Cursor& in) {
+    std::string text(in.text(max_text));
+    if (!is_utf8(text))
+        for (char& c : text)
+            if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+    return text;
+}
+
+Error damaged() { return Error{Error::Kind::corrupt, "damaged frame between the agent and a plugin host"}; }
+
+struct Encoder {
+    std::string out;
+    void operator()(const Describe& f) {
+        wire::put_byte(out, tag_describe);
+        wire::put_text(out, f.plugin_path);
+    }
+    void operator()(const Configure& f) {
+        wire::put_byte(out, tag_configure);
+        wire::put_text(out, f.plugin_path);
+        wire::put_text(out, f.sensor_root);
+        wire::put_signed(out, f.interval_us);
+        wire::put_varint(out, f.options.size());
+        for (const Option& option : f.options) {
+            wire::put_text(out, option.key);
+            put_value(out, option.value);
+        }
+    }
+    void operator()(const Description& f) {
+        wire::put_byte(out, tag_description);
+        put_plugin(out, f.plugin);
+    }
+    void operator()(const Opened&) { wire::put_byte(out, tag_opened); }
+    void operator()(const Readings& f) {
+        wire::put_byte(out, readings_tag);
+        out.append(f.segment);
+    }
+    void operator()(const Failed& f) {
+        wire::put_byte(out, tag_failed);
+        wire::put_signed(out, f.code);
+        wire::put_varint(out, f.count);
+        wire::put_text(out, cut(f.text));
+    }
+    void operator()(const OpenFailed& f) {
+        wire::put_byte(out, tag_open_failed);
+        wire::put_signed(out, f.code);
+        wire::put_byte(out, f.final ? 1 : 0);
+        wire::put_text(out, cut(f.text));
+    }
+    void operator()(const LogLine& f) {
+        wire::put_byte(out, tag_log);
+        wire::put_byte(out, static_cast<std::uint8_t>(f.level));
+        wire::put_text(out, cut(f.text));
+    }
+    void operator()(const Beat&) { wire::put_byte(out, tag_beat); }
+    void operator()(const Restarted& f) {
+        wire::put_byte(out, tag_restarted);
+        wire::put_text(out, cut(f.reason));
+    }
+    void operator()(const Finished&) { wire::put_byte(out, tag_finished); }
+};
+
+LogLevel clamp_level(std::uint8_t level) {
+    if (level <= 3) return LogLevel::error;
+    if (level == 4) return LogLevel::warning;
+    return level <= 6 ? LogLevel::info : LogLevel::debug;
+}
+
+}  // namespace
+
+std::string encode(const ToHost& frame) {
+    Encoder encoder;
+    std::visit(encoder, frame);
+    return std::move(encoder.out);
+}
+
+std::string encode(const FromHost& frame) {
+    Encoder encoder;
+    std::visit(encoder, frame);
+    return std::move(encoder.out);
+}
+
+Result<ToHost> decode_to_host(std::string_view bytes) {
+    wire::Cursor in(bytes);
+    switch (in.byte()) {
+        case tag_describe: {
+            Describe frame{std::string(in.text(max_text))};
+            if (!in.ok()) return damaged();
+            return ToHost(std::move(frame));
+        }
+        case tag_configure: {
+            Configure frame;
+            frame.plugin_path = in.text(max_text);
+            frame.sensor_root = in.text(max_text);
+            frame.interval_us = in.signed_varint();
+            for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left) {
+                std::string key(in.text(max_text));
+                frame.options.push_back({std::move(key), get_value(in)});
+            }
+            if (!in.ok()) return damaged();
+            return ToHost(std::move(frame));
+        }
+        default: return damaged();
+    }
+}
+
+Result<FromHost> decode_from_host(std::string_view bytes) {
+    wire::Cursor in(bytes);
+    FromHost frame;
+    bool sound = true;
+    switch (in.byte()) {
+        case tag_description: {
+            Description description;
+            sound = get_plugin(in, description.plugin);
+            frame = std::move(description);
+            break;
+        }
+        case tag_opened: frame = Opened{}; break;
+        case readings_tag: frame = Readings{in.bytes(in.left())}; break;
+        case tag_failed: {
+            Failed failed;
+            failed.code = static_cast<std::int32_t>(in.signed_varint());
+            failed.count = static_cast<std::uint32_t>(in.varint());
+            failed.text = get_message(in);
+            frame = std::move(failed);
+            break;
+        }
+        case tag_open_failed: {
+            OpenFailed failed;
+            failed.code = static_cast<std::int32_t>(in.signed_varint());
+            failed.final = in.byte() != 0;
+            failed.text = get_message(in);
+            frame = std::move(failed);
+            break;
+        }
+        case tag_log: {
+            LogLine line;
+            line.level = clamp_level(in.byte());
+            line.text = get_message(in);
+            frame = std::move(line);
+            break;
+        }
+        case tag_beat: frame = Beat{}; break;
+        case tag_restarted: frame = Restarted{get_message(in)}; break;
+        case tag_finished: frame = Finished{}; break;
+        default: sound = false;
+    }
+    if (!sound || !in.ok()) return damaged();
+    return frame;
+}
+
+}  // namespace frame
+}  // namespace holdfast

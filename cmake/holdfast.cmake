@@ -1,0 +1,77 @@
+# What every target shares: language, warnings, hardening; and the three kinds of target the tree is made of.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_INSTALL_LIBEXECDIR libexec)
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+
+# In a build tree the binaries lie side by side, so that the agent finds its plugin host and its plugins.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(HOLDFAST_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/plugins)
+
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-plt
+    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
+    $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+add_link_options(-Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+if(CMAKE_BUILD_TYPE MATCHES "Rel")
+    add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE
+        -D_FORTIFY_SOURCE=2)
+    add_link_options(-Wl,--gc-sections)
+endif()
+if(HOLDFAST_SANITIZE)
+    add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
+find_library(PAHO_MQTTPP paho-mqttpp3 REQUIRED)
+find_library(PAHO_MQTT_AS paho-mqtt3as REQUIRED)
+
+# holdfast_library(NAME SOURCES... LINKS...): the static library of one folder of agent/; LINKS are the arrows it may follow.
+function(holdfast_library name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+    add_library(holdfast_${name} STATIC ${arg_SOURCES})
+    target_include_directories(holdfast_${name} PUBLIC ${PROJECT_SOURCE_DIR}/agent)
+    foreach(link IN LISTS arg_LINKS)
+        target_link_libraries(holdfast_${name} PUBLIC holdfast_${link})
+    endforeach()
+    target_link_libraries(holdfast_${name} PRIVATE ${arg_PRIVATE_LINKS})
+endfunction()
+
+# holdfast_plugin(NAME SOURCES...): a bundled plugin; it sees the public header alone, as a third party's would.
+function(holdfast_plugin name)
+    cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE_LINKS" ${ARGN})
+    add_library(plugin_${name} MODULE ${arg_SOURCES})
+    target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
+    target_link_libraries(plugin_${name} PRIVATE ${arg_PRIVATE_LINKS})
+    set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+        LIBRARY_OUTPUT_DIRECTORY ${HOLDFAST_PLUGIN_OUTPUT_DIRECTORY})
+    install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins)
+endfunction()
+
+# holdfast_test(NAME SOURCES... LINKS...): one GoogleTest program a folder; each of its tests is a test of ctest.
+function(holdfast_test name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+    add_executable(test_${name} ${arg_SOURCES})
+    target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    foreach(link IN LISTS arg_LINKS)
+        target_link_libraries(test_${name} PRIVATE holdfast_${link})
+    endforeach()
+    target_link_libraries(test_${name} PRIVATE ${arg_PRIVATE_LINKS} GTest::gmock GTest::gtest_main)
+    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+endfunction()
