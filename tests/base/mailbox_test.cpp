@@ -1,0 +1,69 @@
+#include "base/mailbox.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+
+namespace holdfast {
+namespace {
+
+TEST(Mailbox, GivesAllMessagesInTheOrderTheyWerePosted) {
+    Mailbox<int> mailbox;
+    for (int i = 0; i < 5; ++i)
+        mailbox.post(i);
+    std::vector<int> taken{99};
+    mailbox.take(taken, std::nullopt);
+    EXPECT_EQ(taken, (std::vector<int>{0, 1, 2, 3, 4}));
+}
+
+TEST(Mailbox, ReturnsEmptyHandedAtTheDeadline) {
+    Mailbox<int> mailbox;
+    std::vector<int> taken{99};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+    mailbox.take(taken, deadline);
+    EXPECT_TRUE(taken.empty());
+    EXPECT_GE(std::chrono::steady_clock::now(), deadline);
+}
+
+TEST(Mailbox, TakesWhatIsThereEvenAfterTheDeadline) {
+    Mailbox<int> mailbox;
+    mailbox.post(1);
+    std::vector<int> taken;
+    mailbox.take(taken, MonoTime::min());
+    EXPECT_EQ(taken.size(), 1U);
+}
+
+TEST(Mailbox, WakesItsOwner) {
+    Mailbox<std::unique_ptr<int>> mailbox;
+    const std::jthread poster([&] { mailbox.post(std::make_unique<int>(7)); });
+    std::vector<std::unique_ptr<int>> taken;
+    mailbox.take(taken, std::nullopt);
+    ASSERT_EQ(taken.size(), 1U);
+    EXPECT_EQ(*taken[0], 7);
+}
+
+TEST(Mailbox, LosesNothingOfManyPosters) {
+    constexpr int posters = 4;
+    constexpr int each = 5000;
+    Mailbox<int> mailbox;
+    std::vector<std::jthread> threads;
+    for (int p = 0; p < posters; ++p)
+        threads.emplace_back([&mailbox, p] {
+            for (int i = 0; i < each; ++i)
+                mailbox.post(p * each + i);
+        });
+    std::vector<int> last(posters, -1);
+    std::vector<int> taken;
+    for (int received = 0; received < posters * each; received += static_cast<int>(taken.size())) {
+        mailbox.take(taken, std::nullopt);
+        for (const int message : taken) {
+            int& before = last[static_cast<std::size_t>(message / each)];
+            EXPECT_EQ(message % each, before + 1);
+            before = message % each;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace holdfast
