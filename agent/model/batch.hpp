@@ -33,6 +33,7 @@ struct BatchHeader {
     BootId boot{};                 // the boot whose clock `first_us`, `last_us` and the readings' boot times are on
     std::int64_t wall_offset_us = 0;  // wall time = boot time + this, as known when the batch was closed
     bool clock_synchronised = false;  // whether the wall clock was disciplined then
+    MonoTime arrived{};               // when its first reading was taken in; not stored
 };
 
 struct Batch {

@@ -1,0 +1,87 @@
+#include "pipeline/batcher.hpp"
+
+#include <algorithm>
+
+namespace holdfast {
+namespace {
+
+constexpr std::uint32_t undefined = 0xFFFF'FFFF;
+
+// Upper bounds of what a part takes in the JSON message (forward/payload.hpp).
+constexpr std::size_t reading_bytes = 48;  // {"ts":<19 digits and sign>,"values":{}},
+constexpr std::size_t number_bytes = 25;   // -1.7976931348623157e+308,
+constexpr std::size_t member_bytes = 4;    // "":,
+
+std::size_t escaped_bytes(std::string_view text) {
+    std::size_t bytes = text.size();
+    for (const char c : text)
+        if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20) bytes += 5;  // \u001f
+    return bytes;
+}
+
+}  // namespace
+
+Batcher::Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& limits, std::size_t envelope_bytes)
+    : input_(input.name),
+      priority_(input.priority),
+      body_head_(encode_body_head(tags)),
+      limits_(limits),
+      envelope_bytes_(envelope_bytes) {}
+
+std::size_t Batcher::payload_bytes(const Reading& reading, const std::vector<Channel>& channels) const {
+    std::size_t bytes = reading_bytes;
+    for (const Value& value : reading.values) {
+        bytes += channels[value.channel].name.size() + member_bytes;
+        bytes += value.type == ValueType::string ? escaped_bytes(value.string) + 3 : number_bytes;
+    }
+    for (const TagView& tag : reading.tags)
+        bytes += escaped_bytes(tag.key) + escaped_bytes(tag.value) + member_bytes + sizeof "\"tags\":{}";
+    return bytes;
+}
+
+std::uint32_t Batcher::own_channel(std::uint32_t theirs, const std::vector<Channel>& channels) {
+    if (theirs >= channel_map_.size()) channel_map_.resize(channels.size(), undefined);
+    if (channel_map_[theirs] == undefined) channel_map_[theirs] = writer_.define(channels[theirs]);
+    return channel_map_[theirs];
+}
+
+void Batcher::open(MonoTime now, std::int64_t wall_offset_us) {
+    writer_.start_with(body_head_);
+    opened_ = now;
+    wall_offset_us_ = wall_offset_us;
+    payload_bytes_ = envelope_bytes_;
+}
+
+void Batcher::add(const Reading& reading, const std::vector<Channel>& channels, std::size_t bytes) {
+    const std::int64_t time_us =
+        reading.base == TimeBase::boot ? reading.time_us : reading.time_us - wall_offset_us_;
+    first_us_ = count_ == 0 ? time_us : std::min(first_us_, time_us);
+    last_us_ = count_ == 0 ? time_us : std::max(last_us_, time_us);
+    payload_bytes_ += bytes;
+
+    values_.assign(reading.values.begin(), reading.values.end());
+    for (Value& value : values_) value.channel = own_channel(value.channel, channels);
+    Reading own = reading;
+    own.values = values_;
+    writer_.append(own);
+    ++count_;
+}
+
+Batch Batcher::close(const Stamp& stamp) {
+    Batch batch;
+    batch.header.input = input_;
+    batch.header.priority = priority_;
+    batch.header.count = count_;
+    batch.header.first_us = first_us_;
+    batch.header.last_us = last_us_;
+    batch.header.boot = stamp.boot;
+    batch.header.wall_offset_us = stamp.wall_offset_us;
+    batch.header.clock_synchronised = stamp.clock_synchronised;
+    batch.header.arrived = opened_;
+    batch.body = writer_.take(ReadingWriter::After::fresh);
+    std::fill(channel_map_.begin(), channel_map_.end(), undefined);
+    count_ = 0;
+    return batch;
+}
+
+}  // namespace holdfast

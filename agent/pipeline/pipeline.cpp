@@ -1,0 +1,117 @@
+#include "pipeline/pipeline.hpp"
+
+#include <algorithm>
+
+namespace holdfast {
+namespace {
+
+// {"agent":"","input":"","id":"0123456789abcdef-18446744073709551615","tags":{},"readings":[]}
+constexpr std::size_t envelope_fixed_bytes = 100;
+
+std::size_t envelope_bytes(const AgentConfig& agent, const InputConfig& input, const Tags& tags) {
+    std::size_t bytes = envelope_fixed_bytes + agent.id.size() + input.name.size();
+    for (const auto& [key, value] : tags) bytes += key.size() + value.size() + 6;
+    return bytes;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(AgentConfig agent, BatchConfig limits, const Clock& clock, Append append)
+    : agent_(std::move(agent)), limits_(limits), clock_(clock), append_(std::move(append)), boot_(read_boot_id()) {}
+
+Tags Pipeline::merged_tags(const InputConfig& input) const {
+    Tags tags = input.tags;
+    for (const auto& tag : agent_.tags) {
+        const bool own = std::any_of(tags.begin(), tags.end(), [&](const auto& t) { return t.first == tag.first; });
+        if (!own) tags.push_back(tag);
+    }
+    std::sort(tags.begin(), tags.end());
+    return tags;
+}
+
+void Pipeline::configure(const std::vector<InputConfig>& inputs) {
+    last_ = nullptr;
+    std::map<std::string, std::unique_ptr<Input>> next;
+    for (const InputConfig& config : inputs) {
+        const auto found = inputs_.find(config.name);
+        if (found != inputs_.end() && found->second->config == config) {
+            next.insert(inputs_.extract(found));
+            continue;
+        }
+        const Tags tags = merged_tags(config);
+        Batcher batcher(config, tags, limits_, envelope_bytes(agent_, config, tags));
+        next.emplace(config.name, std::make_unique<Input>(Input{config, std::move(batcher)}));
+    }
+    flush();
+    inputs_ = std::move(next);
+}
+
+Pipeline::Input* Pipeline::find(const std::string& name) {
+    if (last_ != nullptr && last_->config.name == name) return last_;
+    const auto found = inputs_.find(name);
+    last_ = found == inputs_.end() ? nullptr : found->second.get();
+    return last_;
+}
+
+void Pipeline::begin_stream(const std::string& name) {
+    if (Input* input = find(name)) input->batcher.begin_stream();
+}
+
+void Pipeline::accept(const std::string& name, const Reading& reading, const std::vector<Channel>& channels) {
+    Input* input = find(name);
+    if (input == nullptr) return;  // stopped by a new configuration while its last frames were under way
+    Batcher& batcher = input->batcher;
+    const std::size_t bytes = batcher.payload_bytes(reading, channels);
+    if (!batcher.has_room(bytes)) close(*input);
+    if (batcher.count() == 0) batcher.open(clock_.now(), clock_.wall_us() - clock_.boot_us());
+    batcher.add(reading, channels, bytes);
+    if (batcher.full()) close(*input);
+}
+
+void Pipeline::close(Input& input) {
+    if (input.batcher.count() == 0) return;
+    append_(input.batcher.close({boot_, clock_.wall_us() - clock_.boot_us(), clock_.synchronised()}));
+}
+
+std::optional<MonoTime> Pipeline::step() {
+    const MonoTime now = clock_.now();
+    std::optional<MonoTime> next;
+    for (const auto& [name, input] : inputs_) {
+        const auto opened = input->batcher.opened();
+        if (!opened) continue;
+        if (now - *opened >= longest_wait_) {
+            flush();
+            return std::nullopt;
+        }
+        if (now - *opened >= limits_.max_delay) {
+            close(*input);
+            continue;
+        }
+        const MonoTime due = *opened + std::min(limits_.max_delay, longest_wait_);
+        next = next ? std::min(*next, due) : due;
+    }
+    return next;
+}
+
+void Pipeline::flush() {
+    for (const auto& [name, input] : inputs_) close(*input);
+}
+
+std::uint64_t Pipeline::open_readings() const {
+    std::uint64_t count = 0;
+    for (const auto& [name, input] : inputs_) count += input->batcher.count();
+    return count;
+}
+
+std::optional<std::int64_t> Pipeline::oldest_open_wall_us() const {
+    std::optional<std::int64_t> oldest;
+    for (const auto& [name, input] : inputs_) {
+        if (input->batcher.count() == 0) continue;
+        const std::int64_t first = input->batcher.first_us();
+        oldest = oldest ? std::min(*oldest, first) : first;
+    }
+    if (oldest) *oldest += clock_.wall_us() - clock_.boot_us();
+    return oldest;
+}
+
+}  // namespace holdfast
