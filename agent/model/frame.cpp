@@ -9,14 +9,22 @@ namespace holdfast {
 
 std::string_view to_string(OptionType type) {
     switch (type) {
-        case OptionType::string: return "string";
-        case OptionType::i64: return "integer";
-        case OptionType::f64: return "number";
-        case OptionType::boolean: return "boolean";
-        case OptionType::duration: return "duration";
-        case OptionType::size: return "size";
-        case OptionType::string_list: return "array of strings";
-        case OptionType::string_map: return "table of strings";
+        case OptionType::string:
+            return "string";
+        case OptionType::i64:
+            return "integer";
+        case OptionType::f64:
+            return "number";
+        case OptionType::boolean:
+            return "boolean";
+        case OptionType::duration:
+            return "duration";
+        case OptionType::size:
+            return "size";
+        case OptionType::string_list:
+            return "array of strings";
+        case OptionType::string_map:
+            return "table of strings";
     }
     return "string";
 }
@@ -30,20 +38,30 @@ constexpr std::size_t max_text = 8 * 1024;
 constexpr std::size_t max_option_text = 64 * 1024;
 constexpr std::size_t max_items = 4096;
 
-constexpr std::uint8_t tag_describe = 'D', tag_configure = 'C', tag_description = 'd', tag_opened = 'O', tag_failed = 'F',
-                       tag_open_failed = 'X', tag_log = 'L', tag_beat = 'B', tag_restarted = 'S', tag_finished = 'E';
+constexpr std::uint8_t tag_describe = 'D', tag_configure = 'C', tag_description = 'd', tag_opened = 'O',
+                       tag_failed = 'F', tag_open_failed = 'X', tag_log = 'L', tag_beat = 'B',
+                       tag_restarted = 'S', tag_finished = 'E';
 
-std::string_view cut(std::string_view text) { return text.substr(0, max_text); }
+// At most max_text bytes, ending with a whole character.
+std::string_view cut(std::string_view text) {
+    if (text.size() <= max_text) return text;
+    std::size_t length = max_text;
+    while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80)
+        --length;
+    return text.substr(0, length);
+}
 
 void put_value(std::string& out, const OptionValue& value) {
     wire::put_byte(out, static_cast<std::uint8_t>(value.index()));
     if (const auto* text = std::get_if<std::string>(&value)) wire::put_text(out, *text);
     if (const auto* number = std::get_if<std::int64_t>(&value)) wire::put_signed(out, *number);
-    if (const auto* number = std::get_if<double>(&value)) wire::put_varint(out, std::bit_cast<std::uint64_t>(*number));
+    if (const auto* number = std::get_if<double>(&value))
+        wire::put_varint(out, std::bit_cast<std::uint64_t>(*number));
     if (const auto* flag = std::get_if<bool>(&value)) wire::put_byte(out, *flag ? 1 : 0);
     if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
         wire::put_varint(out, list->size());
-        for (const std::string& item : *list) wire::put_text(out, item);
+        for (const std::string& item : *list)
+            wire::put_text(out, item);
     }
     if (const auto* map = std::get_if<Tags>(&value)) {
         wire::put_varint(out, map->size());
@@ -54,31 +72,39 @@ void put_value(std::string& out, const OptionValue& value) {
     }
 }
 
-std::uint64_t get_count(wire::Cursor& in) {
-    const std::uint64_t count = in.varint();
-    return count > max_items ? 0 : count;
-}
-
-OptionValue get_value(wire::Cursor& in) {
+// False when the bytes are no value (the cursor itself may be the one that failed).
+bool get_value(wire::Cursor& in, OptionValue& value) {
     switch (in.byte()) {
-        case 0: return std::string(in.text(max_option_text));
-        case 1: return in.signed_varint();
-        case 2: return std::bit_cast<double>(in.varint());
-        case 3: return in.byte() != 0;
+        case 0:
+            value = std::string(in.text(max_option_text));
+            return true;
+        case 1:
+            value = in.signed_varint();
+            return true;
+        case 2:
+            value = std::bit_cast<double>(in.varint());
+            return true;
+        case 3:
+            value = in.byte() != 0;
+            return true;
         case 4: {
             std::vector<std::string> list;
-            for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left)
+            for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left)
                 list.emplace_back(in.text(max_option_text));
-            return list;
+            value = std::move(list);
+            return true;
         }
-        default: {
+        case 5: {
             Tags map;
-            for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left) {
+            for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
                 std::string key(in.text(max_option_text));
                 map.emplace_back(std::move(key), in.text(max_option_text));
             }
-            return map;
+            value = std::move(map);
+            return true;
         }
+        default:
+            return false;
     }
 }
 
@@ -93,43 +119,49 @@ void put_plugin(std::string& out, const PluginInfo& plugin) {
         wire::put_byte(out, option.default_text ? 1 : 0);
         wire::put_text(out, option.default_text ? cut(*option.default_text) : std::string_view{});
         wire::put_text(out, cut(option.help));
-        put_value(out, option.choices);
+        wire::put_varint(out, option.choices.size());
+        for (const std::string& choice : option.choices)
+            wire::put_text(out, cut(choice));
     }
 }
 
+// What a host says goes to logs and status, as one line: bytes that are not UTF-8 and control characters get
+// no further.
+std::string get_message(wire::Cursor& in) {
+    std::string text(in.text(max_text));
+    const bool sound = is_utf8(text);
+    for (char& c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7F) c = ' ';
+        if (!sound && byte >= 0x80) c = '?';
+    }
+    return text;
+}
+
 bool get_plugin(wire::Cursor& in, PluginInfo& plugin) {
-    plugin.name = in.text(max_text);
-    plugin.version = in.text(max_text);
-    plugin.summary = in.text(max_text);
-    for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left) {
+    plugin.name = get_message(in);
+    plugin.version = get_message(in);
+    plugin.summary = get_message(in);
+    for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
         OptionInfo option;
-        option.key = in.text(max_text);
+        option.key = get_message(in);
         const std::uint8_t type = in.byte();
         if (type > static_cast<std::uint8_t>(OptionType::string_map)) return false;
         option.type = static_cast<OptionType>(type);
         const bool has_default = in.byte() != 0;
-        std::string default_text(in.text(max_text));
+        std::string default_text = get_message(in);
         if (has_default) option.default_text = std::move(default_text);
-        option.help = in.text(max_text);
-        OptionValue choices = get_value(in);
-        auto* list = std::get_if<std::vector<std::string>>(&choices);
-        if (list == nullptr) return false;
-        option.choices = std::move(*list);
+        option.help = get_message(in);
+        for (std::uint64_t choice = in.count(max_items); choice > 0 && in.ok(); --choice)
+            option.choices.push_back(get_message(in));
         plugin.options.push_back(std::move(option));
     }
     return true;
 }
 
-// What a host says goes to logs and status: bytes that are not UTF-8 don't get further than here.
-std::string get_message(wire::Cursor& in) {
-    std::string text(in.text(max_text));
-    if (!is_utf8(text))
-        for (char& c : text)
-            if (static_cast<unsigned char>(c) >= 0x80) c = '?';
-    return text;
+Error damaged() {
+    return Error{Error::Kind::corrupt, "damaged frame between the agent and a plugin host"};
 }
-
-Error damaged() { return Error{Error::Kind::corrupt, "damaged frame between the agent and a plugin host"}; }
 
 struct Encoder {
     std::string out;
@@ -207,7 +239,7 @@ Result<ToHost> decode_to_host(std::string_view bytes) {
     switch (in.byte()) {
         case tag_describe: {
             Describe frame{std::string(in.text(max_text))};
-            if (!in.ok()) return damaged();
+            if (!in.ok() || !in.empty()) return damaged();
             return ToHost(std::move(frame));
         }
         case tag_configure: {
@@ -215,14 +247,16 @@ Result<ToHost> decode_to_host(std::string_view bytes) {
             frame.plugin_path = in.text(max_text);
             frame.sensor_root = in.text(max_text);
             frame.interval_us = in.signed_varint();
-            for (std::uint64_t left = get_count(in); left > 0 && in.ok(); --left) {
-                std::string key(in.text(max_text));
-                frame.options.push_back({std::move(key), get_value(in)});
+            for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
+                Option& option = frame.options.emplace_back();
+                option.key = in.text(max_text);
+                if (!get_value(in, option.value)) return damaged();
             }
-            if (!in.ok()) return damaged();
+            if (!in.ok() || !in.empty()) return damaged();
             return ToHost(std::move(frame));
         }
-        default: return damaged();
+        default:
+            return damaged();
     }
 }
 
@@ -237,8 +271,12 @@ Result<FromHost> decode_from_host(std::string_view bytes) {
             frame = std::move(description);
             break;
         }
-        case tag_opened: frame = Opened{}; break;
-        case readings_tag: frame = Readings{in.bytes(in.left())}; break;
+        case tag_opened:
+            frame = Opened{};
+            break;
+        case readings_tag:
+            frame = Readings{in.bytes(in.left())};
+            break;
         case tag_failed: {
             Failed failed;
             failed.code = static_cast<std::int32_t>(in.signed_varint());
@@ -262,12 +300,19 @@ Result<FromHost> decode_from_host(std::string_view bytes) {
             frame = std::move(line);
             break;
         }
-        case tag_beat: frame = Beat{}; break;
-        case tag_restarted: frame = Restarted{get_message(in)}; break;
-        case tag_finished: frame = Finished{}; break;
-        default: sound = false;
+        case tag_beat:
+            frame = Beat{};
+            break;
+        case tag_restarted:
+            frame = Restarted{get_message(in)};
+            break;
+        case tag_finished:
+            frame = Finished{};
+            break;
+        default:
+            sound = false;
     }
-    if (!sound || !in.ok()) return damaged();
+    if (!sound || !in.ok() || !in.empty()) return damaged();
     return frame;
 }
 

@@ -1,6 +1,7 @@
 // What a reading, a channel and a value are.
 //
-// These are views: on the hot path a Reading lives in the decoder's or the caller's storage and is valid until that moves on.
+// These are views: on the hot path a Reading lives in the decoder's or the caller's storage and is valid
+// until that moves on.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,7 @@ struct Value {
     static Value of(std::uint32_t channel, std::int64_t value);
     static Value of(std::uint32_t channel, bool value);
     static Value of(std::uint32_t channel, std::string_view value);
+    static Value of(std::uint32_t channel, const char* value);  // else a literal would become a bool
 };
 
 struct TagView {
@@ -44,8 +46,9 @@ struct TagView {
 
 using Tags = std::vector<std::pair<std::string, std::string>>;
 
-// Which clock a reading's time is on. Wall times come from a source that has a clock of its own (an `exec` line with "ts")
-// and are never corrected; boot times get the wall clock's offset, also later, when the clock was set.
+// Which clock a reading's time is on. Wall times come from a source that has a clock of its own (an `exec`
+// line with "ts") and are never corrected; boot times get the wall clock's offset, also later, when the clock
+// was set.
 enum class TimeBase : std::uint8_t { boot, wall };
 
 // What one input saw at one time.
@@ -80,6 +83,9 @@ inline Value Value::of(std::uint32_t channel, bool value) {
 }
 inline Value Value::of(std::uint32_t channel, std::string_view value) {
     return Value{channel, ValueType::string, {}, value};
+}
+inline Value Value::of(std::uint32_t channel, const char* value) {
+    return of(channel, std::string_view(value));
 }
 
 }  // namespace holdfast

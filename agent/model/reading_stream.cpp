@@ -15,7 +15,8 @@ constexpr std::uint8_t head_shape = 0x01;       // the reading brings its list o
 constexpr std::uint8_t head_wall = 0x02;        // its time is wall time
 constexpr std::uint8_t head_tags = 0x04;        // it brings tags
 
-// f64: XOR with the channel's last value; a byte that counts the zero bytes at either end, then the bytes between.
+// f64: XOR with the channel's last value; a byte that counts the zero bytes at either end, then the bytes
+// between.
 void put_f64(std::string& out, std::uint64_t bits, std::uint64_t last) {
     const std::uint64_t change = bits ^ last;
     const int leading = std::countl_zero(change) / 8;
@@ -34,7 +35,8 @@ bool get_f64(wire::Cursor& in, std::uint64_t& bits) {
     const int trailing = counts & 0x0F;
     if (leading + trailing > 8 || trailing > 7) return false;
     std::uint64_t change = 0;
-    for (int i = trailing; i < 8 - leading; ++i) change |= static_cast<std::uint64_t>(in.byte()) << (8 * i);
+    for (int i = trailing; i < 8 - leading; ++i)
+        change |= static_cast<std::uint64_t>(in.byte()) << (8 * i);
     bits ^= change;
     return true;
 }
@@ -86,7 +88,8 @@ void ReadingWriter::append(const Reading& reading) {
             wire::put_text(bytes_, tag.value);
         }
     }
-    for (const Value& value : reading.values) append_value(value);
+    for (const Value& value : reading.values)
+        append_value(value);
 }
 
 void ReadingWriter::append_value(const Value& value) {
@@ -103,7 +106,9 @@ void ReadingWriter::append_value(const Value& value) {
             last.bits = static_cast<std::uint64_t>(value.i64);
             break;
         }
-        case ValueType::boolean: wire::put_byte(bytes_, value.boolean ? 1 : 0); break;
+        case ValueType::boolean:
+            wire::put_byte(bytes_, value.boolean ? 1 : 0);
+            break;
         case ValueType::string:
             if (value.string == last.string) {
                 wire::put_byte(bytes_, 0);
@@ -127,17 +132,16 @@ std::string ReadingWriter::take(After after) {
 
 Result<bool> ReadingReader::next() {
     wire::Cursor in(rest_);
-    while (!in.empty()) {
+    while (!damaged_ && !in.empty()) {
         const std::uint8_t head = in.byte();
         const bool definition = head == head_definition;
         const bool sound = definition ? read_definition(in) : read_reading(in, head);
-        if (!sound || !in.ok()) {
-            rest_ = {};
-            return Error{Error::Kind::corrupt, "damaged record in a stream of readings"};
-        }
+        damaged_ = !sound || !in.ok();
+        if (damaged_) break;
         rest_ = rest_.substr(rest_.size() - in.left());
         if (!definition) return true;
     }
+    if (damaged_) return Error{Error::Kind::corrupt, "damaged record in a stream of readings"};
     return false;
 }
 
@@ -145,8 +149,8 @@ bool ReadingReader::read_definition(wire::Cursor& in) {
     const std::uint8_t type = in.byte();
     const std::string_view name = in.text(max_name_bytes);
     const std::string_view unit = in.text(max_unit_bytes);
-    if (type > static_cast<std::uint8_t>(ValueType::string) || channels_.size() == max_channels || name.empty() ||
-        !is_plain_text(name) || !is_plain_text(unit))
+    if (type > static_cast<std::uint8_t>(ValueType::string) || channels_.size() == max_channels ||
+        name.empty() || !is_plain_text(name) || !is_plain_text(unit) || !names_.emplace(name).second)
         return false;
     channels_.push_back({std::string(name), static_cast<ValueType>(type), std::string(unit)});
     last_.emplace_back();

@@ -9,11 +9,16 @@ namespace {
 
 constexpr std::size_t max_topic_bytes = 65'535;  // MQTT 5, 1.5.4: a length of two bytes
 
-Error wrong(std::string text) { return {Error::Kind::config, std::move(text)}; }
+Error wrong(std::string text) {
+    return {Error::Kind::config, std::move(text)};
+}
 
-bool has_wildcard(std::string_view text) { return text.find_first_of("+#") != std::string_view::npos; }
+bool has_wildcard(std::string_view text) {
+    return text.find_first_of("+#") != std::string_view::npos;
+}
 
-// Calls `literal` and `placeholder` for the parts of the template in order; fails where either does or a brace does not pair.
+// Calls `literal` and `placeholder` for the parts of the template in order; fails where either does or a
+// brace does not pair.
 template <typename Literal, typename Placeholder>
 Result<void> split(std::string_view text, Literal literal, Placeholder placeholder) {
     while (!text.empty()) {
@@ -27,6 +32,11 @@ Result<void> split(std::string_view text, Literal literal, Placeholder placehold
         text.remove_prefix(close + 1);
     }
     return {};
+}
+
+Error unknown_placeholder(std::string_view name) {
+    return wrong("unknown placeholder {" + std::string(name) +
+                 "}; placeholders are {agent}, {input} and {tag:NAME}");
 }
 
 bool is_placeholder(std::string_view name) {
@@ -44,30 +54,36 @@ Result<void> check_topic_template(std::string_view topic_template) {
         topic_template, [](std::string_view) {},
         [](std::string_view name) -> Result<void> {
             if (is_placeholder(name)) return {};
-            return wrong("unknown placeholder {" + std::string(name) +
-                         "}; placeholders are {agent}, {input} and {tag:NAME}");
+            return unknown_placeholder(name);
         });
 }
 
-Result<std::string> expand_topic(std::string_view topic_template, std::string_view agent, std::string_view input,
-                                 std::span<const TagView> tags) {
+Result<std::string> expand_topic(std::string_view topic_template, std::string_view agent,
+                                 std::string_view input, std::span<const TagView> tags) {
     std::string topic;
     const auto replace = [&](std::string_view name) -> Result<void> {
         if (name == "agent") {
             topic += agent;
         } else if (name == "input") {
             topic += input;
+        } else if (!is_placeholder(name)) {
+            return unknown_placeholder(name);
         } else {
-            const auto tag = std::find_if(tags.begin(), tags.end(), [&](const TagView& t) { return t.key == name.substr(4); });
-            if (tag == tags.end()) return wrong("no tag \"" + std::string(name.substr(4)) + "\" for the topic");
+            const auto tag = std::find_if(tags.begin(), tags.end(),
+                                          [&](const TagView& t) { return t.key == name.substr(4); });
+            if (tag == tags.end())
+                return wrong("no tag \"" + std::string(name.substr(4)) + "\" for the topic");
             topic += tag->value;
         }
         return {};
     };
-    if (auto sound = split(topic_template, [&](std::string_view text) { topic += text; }, replace); !sound)
+    if (auto sound = split(
+            topic_template, [&](std::string_view text) { topic += text; }, replace);
+        !sound)
         return sound.error();
     if (topic.empty() || topic.size() > max_topic_bytes || has_wildcard(topic) || !is_plain_text(topic))
-        return wrong("\"" + topic.substr(0, 200) + "\" is no topic name: empty, too long, or with a wildcard or control character");
+        return wrong("\"" + topic.substr(0, 200) +
+                     "\" is no topic name: empty, too long, or with a wildcard or control character");
     return topic;
 }
 

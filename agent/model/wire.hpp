@@ -17,7 +17,9 @@ constexpr std::int64_t unzigzag(std::uint64_t value) {
     return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
 }
 
-inline void put_byte(std::string& out, std::uint8_t byte) { out.push_back(static_cast<char>(byte)); }
+inline void put_byte(std::string& out, std::uint8_t byte) {
+    out.push_back(static_cast<char>(byte));
+}
 
 inline void put_varint(std::string& out, std::uint64_t value) {
     while (value >= 0x80) {
@@ -27,15 +29,17 @@ inline void put_varint(std::string& out, std::uint64_t value) {
     put_byte(out, static_cast<std::uint8_t>(value));
 }
 
-inline void put_signed(std::string& out, std::int64_t value) { put_varint(out, zigzag(value)); }
+inline void put_signed(std::string& out, std::int64_t value) {
+    put_varint(out, zigzag(value));
+}
 
 inline void put_text(std::string& out, std::string_view text) {
     put_varint(out, text.size());
     out.append(text);
 }
 
-// Reads from the front of a span of bytes. After the first failure `ok()` is false and every read gives zero or empty, so a
-// parser checks once per record, not once per field.
+// Reads from the front of a span of bytes. After the first failure `ok()` is false and every read gives zero
+// or empty, so a parser checks once per record, not once per field.
 class Cursor {
   public:
     explicit Cursor(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
@@ -60,6 +64,12 @@ class Cursor {
     }
 
     std::int64_t signed_varint() { return unzigzag(varint()); }
+
+    // How many items follow; more than `most` is a failure.
+    std::uint64_t count(std::uint64_t most) {
+        const std::uint64_t items = varint();
+        return items > most ? fail() : items;
+    }
 
     // `count` bytes as they stand; the view points into the input.
     std::string_view bytes(std::uint64_t count) {
