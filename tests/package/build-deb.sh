@@ -1,0 +1,24 @@
+#!/bin/bash
+# build-deb.sh OUTDIR: builds the Debian packages from the committed tree in a clean copy, and puts them through lintian.
+# Works without root. Exit status: 0 built and clean, 1 not, 77 a tool is missing.
+set -euo pipefail
+
+out=$(realpath -m "${1:?usage: build-deb.sh OUTDIR}")
+tree=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
+for tool in dpkg-buildpackage dh lintian; do
+    command -v $tool >/dev/null || { echo "SKIP: $tool is missing (apt install dpkg-dev debhelper lintian)"; exit 77; }
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/holdfast" "$out"
+git -C "$tree" archive HEAD | tar -x -C "$work/holdfast"
+
+echo "== dpkg-buildpackage"
+(cd "$work/holdfast" && dpkg-buildpackage -us -uc -b -j"${JOBS:-$(nproc)}" >"$work/build.log" 2>&1) ||
+    { tail -50 "$work/build.log"; exit 1; }
+cp "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out"
+ls -l "$out"/*.deb
+
+echo "== lintian"
+lintian --fail-on error,warning --tag-display-limit 0 "$work"/*.changes

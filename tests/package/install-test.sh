@@ -1,0 +1,138 @@
+#!/bin/bash
+# install-test.sh DEB: installs the package in a minimal Debian 12 under systemd, and tries what a machine does with it: start,
+# reload, crash, hang, bad configuration, upgrade, remove, purge. Run as root.
+#
+# The machine is a systemd-nspawn container with a private network and an overlay that is thrown away; where containers can't run,
+# a chroot in which the unit's command is started by hand, with fewer checks. Its root file system comes from this machine's own
+# apt sources and is kept in the cache. Exit status: 0 all passed, 1 not, 77 this machine can't run it.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+deb=$(realpath "${1:?usage: install-test.sh DEB}")
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-tests
+release=bookworm
+
+skip() { echo "SKIP: $*"; exit 77; }
+[ "$(id -u)" = 0 ] || skip "needs root"
+for tool in mmdebstrap dpkg-deb; do
+    command -v $tool >/dev/null || skip "$tool is missing (apt install mmdebstrap dpkg)"
+done
+
+work=$(mktemp -d)
+nspawn='' leader='' chroot_root=''
+finish() {
+    stop_container
+    if [ -n "$chroot_root" ]; then umount "$chroot_root/proc" 2>/dev/null || true; fi
+    rm -rf --one-file-system "$work"
+}
+stop_container() {
+    [ -n "$nspawn" ] || return 0
+    if [ -n "$leader" ]; then kill -RTMIN+4 "$leader" 2>/dev/null || true; fi
+    for _ in $(seq 100); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.1; done
+    kill "$nspawn" 2>/dev/null || true
+    wait "$nspawn" 2>/dev/null || true
+    nspawn=''
+}
+trap finish EXIT
+
+# --- the root file system: a minimal Debian with the package's dependencies downloaded, not installed
+
+sources=$work/apt.sources
+if [ -s /etc/apt/sources.list.d/debian.sources ]; then
+    cp /etc/apt/sources.list.d/debian.sources "$sources"
+else
+    sources=$work/apt.list
+    grep -hE "^deb .*$release" /etc/apt/sources.list /etc/apt/sources.list.d/*.list >"$sources" 2>/dev/null || true
+fi
+[ -s "$sources" ] || skip "no apt sources of $release on this machine"
+
+tools=systemd,systemd-sysv,dbus,iproute2,procps,jq,mosquitto,mosquitto-clients
+key=$({ sed '/^stage_/,$d' "$0"; cat "$sources"; dpkg-deb -f "$deb" Depends; } | sha256sum | cut -c1-16)
+root=$cache/package-root-$key
+
+make_root() {
+    local options=() line
+    while read -r line; do options+=(--aptopt="$line"); done < <(
+        apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|https?::Proxy|Retries) ')
+    mkdir -p "$cache"
+    rm -rf --one-file-system "$cache"/package-root-*
+    echo "making a minimal Debian in $root"
+    mmdebstrap --variant=minbase --format=directory --include=$tools --skip=cleanup/apt "${options[@]}" \
+        --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --customize-hook="copy-in $deb /root" \
+        --customize-hook="chroot \"\$1\" apt-get -qq -y --download-only install /root/$(basename "$deb")" \
+        --customize-hook="rm \"\$1/root/$(basename "$deb")\"" \
+        --customize-hook='rm -f "$1/etc/machine-id" "$1/etc/resolv.conf"; : >"$1/etc/machine-id"; : >"$1/etc/resolv.conf"' \
+        --customize-hook='chroot "$1" systemctl -q disable mosquitto.service apt-daily.timer apt-daily-upgrade.timer' \
+        $release "$root.new" "$sources" >"$work/mmdebstrap.log" 2>&1 || { tail -20 "$work/mmdebstrap.log"; return 1; }
+    mv "$root.new" "$root"
+}
+if [ ! -d "$root" ]; then
+    make_root || skip "mmdebstrap could not make a root file system"
+fi
+
+# --- what the checks find in /srv/stage: the package, a newer one that differs by its version alone, and the scripts
+
+stage_packages() {
+    mkdir -p "$work/stage"
+    cp "$deb" "$work/stage/holdfast.deb"
+    dpkg-deb -R "$deb" "$work/newer"
+    sed -i 's/^Version: .*/&+newer/' "$work/newer/DEBIAN/control"
+    dpkg-deb --root-owner-group -b "$work/newer" "$work/stage/holdfast-newer.deb" >/dev/null
+    cp "$here/checks.sh" "$here/service-checks.sh" "$here/chroot-checks.sh" "$here/sandbox-probe.sh" "$work/stage/"
+    chmod -R a+rX "$work" "$work/stage"
+}
+
+# --- fast lane: systemd in a container
+
+in_container() {
+    nsenter -t "$leader" -m -u -i -n -p -r -w env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
+}
+
+boot_container() {
+    command -v systemd-nspawn >/dev/null || { echo "systemd-nspawn is missing (apt install systemd-container)"; return 1; }
+    setsid systemd-nspawn -q -D "$root" --boot --register=no --keep-unit --private-network --volatile=overlay \
+        --bind-ro="$work/stage:/srv/stage" </dev/null >"$work/nspawn.log" 2>&1 &
+    nspawn=$!
+    for _ in $(seq 200); do
+        leader=$(pgrep -P "$nspawn" -x systemd || true)
+        [ -n "$leader" ] && break
+        kill -0 "$nspawn" 2>/dev/null || break
+        sleep 0.05
+    done
+    [ -n "$leader" ] || { tail -5 "$work/nspawn.log"; stop_container; return 1; }
+    local state=''
+    for _ in $(seq 100); do
+        state=$(in_container systemctl is-system-running 2>/dev/null || true)
+        case $state in running | degraded) return 0 ;; esac
+        sleep 0.1
+    done
+    echo "systemd in the container is \"$state\""
+    stop_container
+    return 1
+}
+
+# As a service of the container's own systemd: what nsenter starts would keep this machine's capabilities.
+run_in_container() { in_container systemd-run -q --pipe --wait --collect -- bash "$@"; }
+
+# --- slow machine's lane: a chroot
+
+run_in_chroot() {
+    chroot_root=$work/root
+    cp -a "$root" "$chroot_root"
+    mount -t proc proc "$chroot_root/proc" 2>/dev/null || mount --bind /proc "$chroot_root/proc" || return 77
+    mkdir -p "$chroot_root/srv/stage"
+    cp "$work"/stage/* "$chroot_root/srv/stage/"
+    chroot "$chroot_root" bash /srv/stage/chroot-checks.sh
+}
+
+stage_packages
+if [ "${HOLDFAST_PACKAGE_LANE:-}" != chroot ] && boot_container; then
+    run_in_container /srv/stage/service-checks.sh && status=0 || status=$?
+else
+    echo "no container here: checking in a chroot, without systemd"
+    run_in_chroot && status=0 || status=$?
+    [ $status != 77 ] || skip "neither a container nor a chroot can run here"
+fi
+exit $status

@@ -1,0 +1,193 @@
+#!/bin/bash
+# The package under a real systemd. Runs inside the container that install-test.sh boots.
+# shellcheck source=tests/package/checks.sh
+. /srv/stage/checks.sh
+
+unit=holdfast.service
+show() { systemctl show -P "$1" $unit; }
+main_pid() { show MainPID; }
+conf=/etc/holdfast/conf.d
+drop_in=/run/systemd/system/$unit.d
+
+# --- install
+
+files >/tmp/files-before
+check "apt installs it with its dependencies, asking nothing" install_package $stage/holdfast.deb
+check "the service is started and said READY" systemctl is-active $unit
+check "the service is enabled" systemctl is-enabled $unit
+check "it said what it is doing" test -n "$(show StatusText)"
+check "holdfast check finds the shipped configuration valid" holdfast check
+check "holdfast status answers" holdfast status
+check "holdfast version names the package's version" \
+    sh -c "holdfast version | grep -F $(dpkg-query -f '${source:Upstream-Version}' -W holdfast | sed 's/+.*//')"
+check "the system input takes readings" eventually 30 readings_come
+check "without a broker they stay in the buffer" eventually 10 status '.buffer.readings > 0'
+check "/etc/holdfast is root's and holdfast's alone" same "$(stat -c '%U:%G %a' /etc/holdfast)" "root:holdfast 750"
+check "the state is holdfast's alone" same "$(stat -c '%U:%G %a' $state)" "holdfast:holdfast 700"
+check "the manual pages are there" test -e /usr/share/man/man1/holdfast.1.gz -a -e /usr/share/man/man5/holdfast.toml.5.gz
+
+# --- sandbox, from outside
+
+# field PID NAME VALUE
+field() { [ -n "$3" ] && same "$(awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status")" "$3"; }
+user_id=$(id -u holdfast)
+processes() { main_pid; hosts; }
+for pid in $(processes); do
+    name=$(cat "/proc/$pid/comm")
+    check "$name runs as holdfast" field "$pid" Uid "$user_id"
+    check "$name has no capability" field "$pid" CapEff 0000000000000000
+    check "$name can gain none" field "$pid" CapBnd 0000000000000000
+    check "$name has no new privileges" field "$pid" NoNewPrivs 1
+    check "$name has a system call filter" field "$pid" Seccomp 2
+    check "$name leaves no core" same "$(awk '/^Max core file size/ { print $5 }' "/proc/$pid/limits")" 0
+    check "$name is in the unit's control group" grep -q "/$unit" "/proc/$pid/cgroup"
+done
+check "there is a plugin host" hosts
+check "nothing listens" not sh -c 'ss -Hlntu | grep .'
+check "the exposure score is at most 1.5" \
+    systemd-analyze security --no-pager --offline=true --threshold=15 /lib/systemd/system/$unit
+
+# --- sandbox, from inside: an exec input runs the probe as the service's own child
+
+cat >$conf/probe.toml <<'TOML'
+[[input]]
+name = "probe"
+plugin = "exec"
+interval = "1s"
+[input.options]
+command = ["/bin/bash", "/srv/stage/sandbox-probe.sh"]
+format = "value"
+timeout = "20s"
+TOML
+systemctl set-environment https_proxy=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9
+check "the unit restarts with another input" systemctl restart $unit
+systemctl unset-environment https_proxy HTTPS_PROXY
+check "the exec input ran the probe" eventually 20 test -e $state/probe.txt
+while IFS=$'\t' read -r result what; do
+    check "from inside: $what" same "$result" yes
+done < <(cat $state/probe.txt)
+rm -f $conf/probe.toml $state/probe.txt
+
+# --- reload, restart, crash, hang
+
+systemctl restart $unit
+pid=$(main_pid)
+check "reload works" systemctl reload $unit
+check "and keeps the process" same "$(main_pid)" "$pid"
+check "and the service" eventually 5 systemctl is-active $unit
+
+eventually 30 readings_come
+held=$(status .buffer.readings)
+check "restart works" systemctl restart $unit
+check "and starts another process" not same "$(main_pid)" "$pid"
+check "and keeps what the buffer held" at_least "$(status .buffer.readings)" "$held"
+
+host=$(hosts | head -1)
+kill -KILL "$host"
+another_host() { local now; now=$(hosts | head -1) && [ "$now" != "$host" ]; }
+check "a killed plugin host is started again" eventually 30 another_host
+check "and counted" eventually 10 status '.inputs[] | select(.name == "host") | .restarts == 1'
+check "and in the journal, with INPUT and PLUGIN as fields" \
+    eventually 5 sh -c "journalctl -u $unit -o json | jq -s -e 'any(.[]; .INPUT == \"host\" and .PLUGIN == \"system\")'"
+check "a stable MESSAGE_ID is in the journal" \
+    sh -c "journalctl -u $unit -o json | jq -s -e 'any(.[]; .MESSAGE_ID != null and ._COMM == \"holdfast\")'"
+
+pid=$(main_pid)
+hosts >/tmp/hosts-before
+kill -KILL "$pid"
+gone() { for p in $(cat /tmp/hosts-before); do [ ! -d "/proc/$p" ] || return 1; done; }
+check "hosts die with a killed daemon" eventually 2 gone
+check "a killed daemon is started again" eventually 10 systemctl is-active $unit
+check "and counted by systemd" same "$(show NRestarts)" 1
+check "and keeps what the buffer held" at_least "$(status .buffer.readings)" "$held"
+
+mkdir -p $drop_in
+printf '[Service]\nWatchdogSec=2\n' >$drop_in/watchdog.conf
+systemctl daemon-reload
+systemctl restart $unit
+pid=$(main_pid)
+kill -STOP "$pid"
+replaced() { local now; now=$(main_pid) && [ "$now" != 0 ] && [ "$now" != "$pid" ] && systemctl is-active $unit; }
+check "the watchdog replaces a daemon that hangs" eventually 20 replaced
+check "and says so" sh -c "journalctl -u $unit | grep -qi watchdog"
+rm -r $drop_in
+systemctl daemon-reload
+
+# --- a wrong configuration
+
+printf '[agent]\nno_such_key = 1\n' >$conf/wrong.toml
+check "holdfast check refuses it with 78" sh -c 'holdfast check; test $? = 78'
+systemctl reload $unit
+check "a reload with it leaves the agent running" eventually 5 systemctl is-active $unit
+systemctl restart $unit 2>/dev/null
+check "a start with it fails with 78" same "$(show ExecMainStatus)" 78
+check "and is not tried again" same "$(show ActiveState)/$(show SubState)" failed/failed
+rm $conf/wrong.toml
+systemctl reset-failed $unit
+
+# --- a broker
+
+printf 'listener 1883 127.0.0.1\nallow_anonymous true\n' >/etc/mosquitto/conf.d/test.conf
+printf '[agent]\nid = "gw"\n[broker]\nservers = ["mqtt://127.0.0.1"]\n' >$conf/broker.toml
+systemctl start mosquitto.service
+check "holdfast check --online reaches the broker" holdfast check --online
+timeout 30 mosquitto_sub -C 1 -q 1 -t holdfast/gw/host >/tmp/message &
+subscriber=$!
+check "it starts with a broker" systemctl start $unit
+wait $subscriber
+check "a reading arrives at the broker" jq -e '.agent == "gw" and .input == "host" and (.readings | length) > 0' /tmp/message
+check "status says connected" eventually 10 status '.broker.state == "connected"'
+check "and the backlog drains" eventually 30 status '.forward.acked_readings > 0 and .buffer.readings < 5'
+systemctl stop mosquitto.service
+check "the broker's end does not end the agent" eventually 10 status '.broker.state != "connected"'
+rm -r $conf/broker.toml /etc/mosquitto/conf.d/test.conf
+
+# --- stop
+
+systemctl restart $unit
+eventually 30 status '.buffer.readings > 0'
+began=$SECONDS
+check "it stops" systemctl stop $unit
+check "within its five seconds" at_least 6 $((SECONDS - began))
+check "cleanly" same "$(show Result)" success
+check "no plugin host is left" not hosts
+check "nothing is left in /run" not test -e /run/holdfast
+check "the buffer can be looked at while it is stopped" buffer '.readings > 0'
+held=$(buffer .readings)
+check "which leaves it to the service" systemctl start $unit
+check "with all that it held" at_least "$(status .buffer.committed_readings)" "$held"
+
+# --- install again, upgrade, remove, purge
+
+echo '# edited' >>/etc/holdfast/holdfast.toml
+edited=$(sha256sum /etc/holdfast/holdfast.toml)
+epoch_of() { holdfast buffer export | head -1 | jq -r '.id | split("-")[0]'; }
+epoch=$(epoch_of)
+pid=$(main_pid)
+check "it can be installed again" install_package $stage/holdfast.deb --reinstall
+check "which keeps an edited configuration" same "$(sha256sum /etc/holdfast/holdfast.toml)" "$edited"
+check "and what the buffer held" at_least "$(status .buffer.readings)" "$held"
+
+pid=$(main_pid)
+check "apt upgrades it, asking nothing" install_package $stage/holdfast-newer.deb
+check "the new version runs" not same "$(main_pid)" "$pid"
+check "it is active" systemctl is-active $unit
+check "it has the edited configuration" same "$(sha256sum /etc/holdfast/holdfast.toml)" "$edited"
+check "and what the buffer held" at_least "$(status .buffer.readings)" "$held"
+check "and the same buffer" same "$(epoch_of)" "$epoch"
+
+pid=$(main_pid)
+check "apt removes it" apt-get -q -y -o Dpkg::Use-Pty=0 remove holdfast
+check "which ends the agent" not test -d "/proc/$pid"
+check "and the hosts" not hosts
+check "and takes the program" not test -e /usr/bin/holdfast
+check "but not the readings" test -s $state/buffer.db
+check "and not the configuration" same "$(sha256sum /etc/holdfast/holdfast.toml)" "$edited"
+
+echo secret >/etc/holdfast/password
+check "apt purges it" apt-get -q -y -o Dpkg::Use-Pty=0 purge --autoremove holdfast
+check "which leaves no file" no_leftovers
+check "no user and no group" no_account
+check "and no unit" not systemctl cat $unit
+
+report
