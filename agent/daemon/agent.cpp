@@ -1,0 +1,256 @@
+#include "daemon/agent.hpp"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/version.hpp"
+#include "config/load.hpp"
+#include "daemon/systemd.hpp"
+#include "forward/paho_transport.hpp"
+
+namespace holdfast {
+namespace {
+
+constexpr auto house_interval = std::chrono::seconds(1);
+// How long a thread may stay away from its loop. Flash may take seconds to sync; a call into Paho may wait for DNS twice.
+constexpr auto store_limit = std::chrono::seconds(60);
+constexpr auto forwarder_limit = std::chrono::seconds(180);
+// Of the five seconds a stop may take: what messages in flight get to be acknowledged.
+constexpr auto forwarder_grace = std::chrono::milliseconds(1500);
+
+Result<void> make_directory(const std::filesystem::path& path, mode_t mode) {
+    std::error_code failure;
+    std::filesystem::create_directories(path.parent_path(), failure);
+    if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
+    return system_error(Error::Kind::config, path.native() + ": can't make the directory", errno);
+}
+
+}  // namespace
+
+void prepare_process() {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &ignore, nullptr);
+    for (const char* name : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+        ::unsetenv(name);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    ::umask(077);
+}
+
+Agent::Agent(Places places, Config config, const Clock& clock, Log& log)
+    : places_(std::move(places)),
+      config_(std::move(config)),
+      clock_(clock),
+      log_(log),
+      started_(clock.now()),
+      started_wall_us_(clock.wall_us()),
+      watchdog_(systemd::watchdog_interval()) {}
+
+Agent::~Agent() = default;
+
+Result<void> Agent::make_directories() const {
+    if (auto made = make_directory(places_.state_directory, 0700); !made) return made;
+    return make_directory(places_.runtime_directory, 0755);
+}
+
+Result<void> Agent::start() {
+    if (auto made = make_directories(); !made) return made;
+    auto loop = SdEventLoop::create();
+    if (!loop) return loop.error();
+    loop_ = std::move(*loop);
+    if (auto listening = listen(); !listening) return listening;
+    if (auto started = start_threads(); !started) return started;
+
+    pipeline_ = std::make_unique<Pipeline>(config_.agent, config_.batch, clock_,
+                                           [this](Batch batch) { store_->append(std::move(batch)); });
+    pipeline_->configure(config_.inputs);
+    inputs_ = std::make_unique<Inputs>(*loop_, clock_, log_, places_.inputs, *this);
+    inputs_->configure(config_.inputs);
+    loop_->after_turn([this] { turn_ended(); });
+    keep_house();
+    say_start();
+    systemd::notify_ready(status_line(status()));
+    return {};
+}
+
+// Signals, timers and the control socket: before the threads, so that they inherit the blocked signals.
+Result<void> Agent::listen() {
+    for (const auto& [number, received] :
+         {std::pair<int, std::function<void()>>{SIGTERM, [this] { loop_->quit(); }},
+          {SIGINT, [this] { loop_->quit(); }},
+          {SIGHUP, [this] { reload(); }}}) {
+        auto source = loop_->signal(number, received);
+        if (!source) return source.error();
+        sources_.push_back(std::move(*source));
+    }
+    room_event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    auto room = loop_->watch(room_event_.get(), EPOLLIN, [this](std::uint32_t) {
+        eventfd_t count = 0;
+        ::eventfd_read(room_event_.get(), &count);
+    });
+    if (!room) return room.error();
+    sources_.push_back(std::move(*room));
+
+    auto batch_timer = loop_->timer([this] { batch_due_.reset(); });
+    if (!batch_timer) return batch_timer.error();
+    batch_timer_ = std::move(*batch_timer);
+    auto house_timer = loop_->timer([this] { keep_house(); });
+    if (!house_timer) return house_timer.error();
+    house_timer_ = std::move(*house_timer);
+
+    auto control = ControlServer::listen(*loop_, places_.control_socket(),
+                                         [this](std::string_view request) { return answer(request); });
+    if (!control) return control.error();
+    control_ = std::move(*control);
+    return {};
+}
+
+Result<void> Agent::start_threads() {
+    auto buffer = Buffer::open(places_.state_directory, config_.buffer, clock_, log_);
+    if (!buffer) return buffer.error();
+    store_ = std::make_unique<StoreThread>(std::move(*buffer), clock_, config_.buffer.memory,
+                                           [fd = room_event_.get()] { ::eventfd_write(fd, 1); });
+    ForwardIdentity identity{config_.agent.id, std::string(version), store_->epoch(), started_wall_us_,
+                             config_.batch.timestamp_unit};
+    forwarder_ = std::make_unique<ForwarderThread>(
+        config_.broker, std::move(identity), *store_, clock_, log_,
+        [this](Transport::Sink sink) { return make_paho_transport(std::move(sink), log_); });
+    store_->start(forwarder_.get());
+    forwarder_->start();
+    return {};
+}
+
+void Agent::say_start() const {
+    const auto& servers = config_.broker.servers;
+    log_.info("holdfast " + std::string(version) + " started: agent " + config_.agent.id + ", " +
+              std::to_string(config_.inputs.size()) + " inputs, " +
+              (servers.empty() ? std::string("no server configured: readings are kept in the buffer")
+                               : "server " + servers.front().url) +
+              ", " + std::to_string(store_->status().readings) + " readings in the buffer");
+    if (!config_.broker.tls.verify) log_.warning("certificate verification is off: anyone on the way can read and change what is sent");
+    if (!config_.not_yet_effective.empty()) {
+        std::string keys;
+        for (const std::string& key : config_.not_yet_effective) keys += (keys.empty() ? "" : ", ") + key;
+        log_.warning("set, but without effect in this version: " + keys);
+    }
+}
+
+void Agent::begin_stream(const std::string& input) { pipeline_->begin_stream(input); }
+
+void Agent::accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels) {
+    pipeline_->accept(input, reading, channels);
+}
+
+// What arrived in this turn moves on, and intake follows the store's room.
+void Agent::turn_ended() {
+    const auto due = pipeline_->step();
+    if (due != batch_due_) {
+        batch_due_ = due;
+        if (due)
+            batch_timer_->set(*due);
+        else
+            batch_timer_->clear();
+    }
+    const bool room = store_->has_room();
+    if (room == paused_) {
+        paused_ = !room;
+        room ? inputs_->resume() : inputs_->pause();
+    }
+}
+
+void Agent::keep_house() {
+    house_timer_->set(clock_.now() + house_interval);
+    const bool online = forwarder_->status().state == BrokerState::connected;
+    const bool needs_disk = config_.buffer.durability == Durability::strict || !online;
+    pipeline_->set_longest_wait(needs_disk ? config_.buffer.commit_interval : config_.buffer.spill_after);
+    if (!watchdog_ || clock_.now() - fed_ < *watchdog_ / 3 || !threads_progress()) return;
+    fed_ = clock_.now();
+    systemd::feed_watchdog();
+    systemd::notify_status(status_line(status()));
+}
+
+bool Agent::threads_progress() const {
+    return clock_.now() - store_->last_progress() < store_limit &&
+           clock_.now() - forwarder_->last_progress() < forwarder_limit;
+}
+
+void Agent::reload() {
+    systemd::notify_reloading();
+    LoadedConfig loaded = load_config(places_.config_files,
+                                      [this](const std::string& name) { return describe_plugin(places_.inputs, name); });
+    for (const ConfigProblem& problem : loaded.problems) log_.error(to_string(problem));
+    if (!loaded.config) {
+        log_.error("the configuration is wrong: going on with the one before");
+    } else {
+        std::string restart;
+        const auto changed = [&](bool differs, const char* section) {
+            if (differs) restart += (restart.empty() ? "" : ", ") + std::string(section);
+        };
+        changed(loaded.config->agent.id != config_.agent.id || loaded.config->agent.tags != config_.agent.tags, "[agent]");
+        changed(loaded.config->broker != config_.broker, "[broker]");
+        changed(loaded.config->buffer != config_.buffer, "[buffer]");
+        changed(loaded.config->batch != config_.batch, "[batch]");
+        config_.inputs = std::move(loaded.config->inputs);
+        log_.set_level(loaded.config->agent.log_level);
+        pipeline_->configure(config_.inputs);
+        inputs_->configure(config_.inputs);
+        log_.info("configuration read again: inputs are up to date" +
+                  (restart.empty() ? "" : "; a restart is needed for the changes in " + restart));
+    }
+    systemd::notify_ready(status_line(status()));
+}
+
+Result<bool> Agent::run() {
+    auto ran = loop_->run();
+    const bool clean = stop();
+    if (!ran) return ran.error();
+    return clean;
+}
+
+// Inputs, pipeline, buffer, forwarder: everything is in the store's hands, and on its way to disk, before the network gets its grace.
+bool Agent::stop() {
+    systemd::notify_stopping();
+    log_.info("stopping");
+    control_.reset();
+    inputs_->stop();
+    pipeline_->flush();
+    store_->set_link(false);
+    const bool let_go = forwarder_->stop(forwarder_grace);
+    if (auto stored = store_->stop(); !stored) log_.error("buffer: " + stored.error().text);
+    const BufferStatus buffer = store_->status();
+    log_.info("stopped: " + std::to_string(buffer.readings) + " readings wait in the buffer");
+    return let_go;
+}
+
+AgentStatus Agent::status() const {
+    AgentStatus status;
+    status.agent = config_.agent.id;
+    status.version = version;
+    status.wall_us = clock_.wall_us();
+    status.uptime_s = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count());
+    status.forward = forwarder_->status();
+    status.buffer = store_->status();
+    const std::uint64_t open = pipeline_->open_readings();
+    status.buffer.readings += open;
+    status.buffer.in_memory_readings += open;
+    if (!status.buffer.oldest_wall_us) status.buffer.oldest_wall_us = pipeline_->oldest_open_wall_us();
+    status.inputs = inputs_->status();
+    return status;
+}
+
+std::string Agent::answer(std::string_view request) const {
+    if (request == "status json") return status_json(status());
+    if (request == "status text") return status_text(status());
+    if (request == "buffer json") return buffer_json(status().buffer);
+    if (request == "buffer text") return buffer_text(status().buffer, clock_.wall_us()) + "\n";
+    return "error: unknown request\n";
+}
+
+}  // namespace holdfast

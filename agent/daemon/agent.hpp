@@ -1,0 +1,83 @@
+// The running agent: builds the object graph, owns the threads, starts, reloads and stops them in order.
+//
+//   Inputs -> Pipeline -> StoreThread(Buffer) <-> ForwarderThread(Transport)
+//
+// The main thread runs the loop here; everything but the two threads' insides lives on it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "buffer/store_thread.hpp"
+#include "config/config.hpp"
+#include "control/control_socket.hpp"
+#include "control/status.hpp"
+#include "daemon/places.hpp"
+#include "daemon/sd_event_loop.hpp"
+#include "forward/forwarder_thread.hpp"
+#include "input/inputs.hpp"
+#include "pipeline/pipeline.hpp"
+
+namespace holdfast {
+
+class Agent final : private ReadingSink {
+  public:
+    Agent(Places places, Config config, const Clock& clock, Log& log);
+    ~Agent() override;
+
+    // Starts everything; fails when the state or runtime directory can't be used. Needs no network, broker or clock.
+    Result<void> start();
+    // Runs until SIGTERM or SIGINT, then stops in order: what was taken in is on disk when it returns. False when a library did
+    // not let go of its thread: the caller must leave by _exit.
+    Result<bool> run();
+
+  private:
+    Result<void> make_directories() const;
+    Result<void> start_threads();
+    Result<void> listen();
+    void say_start() const;
+
+    void begin_stream(const std::string& input) override;
+    void accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels) override;
+
+    void turn_ended();
+    void keep_house();
+    bool threads_progress() const;
+    void reload();
+    bool stop();
+    AgentStatus status() const;
+    std::string answer(std::string_view request) const;
+
+    Places places_;
+    Config config_;
+    const Clock& clock_;
+    Log& log_;
+    MonoTime started_;
+    std::int64_t started_wall_us_;
+    std::optional<Micros> watchdog_;
+    MonoTime fed_{};
+    bool paused_ = false;
+
+    // In the order of a reading's way; destroyed in the reverse.
+    std::unique_ptr<SdEventLoop> loop_;
+    UniqueFd room_event_;
+    std::unique_ptr<StoreThread> store_;
+    std::unique_ptr<ForwarderThread> forwarder_;
+    std::unique_ptr<Pipeline> pipeline_;
+    std::unique_ptr<Inputs> inputs_;
+    std::unique_ptr<ControlServer> control_;
+    std::unique_ptr<EventLoop::Timer> batch_timer_;
+    std::optional<MonoTime> batch_due_;
+    std::unique_ptr<EventLoop::Timer> house_timer_;
+    std::vector<EventLoop::SourcePtr> sources_;
+};
+
+// What a process that runs inputs or Paho sets up first: ignores SIGPIPE (paho.mqtt.c #1346), takes proxy variables out of the
+// environment (Paho would follow them), becomes the reaper of its hosts' orphans, makes files private.
+void prepare_process();
+
+}  // namespace holdfast
