@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 # What the check scripts share; sourced inside the machine under test.
 set -uo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -45,6 +46,11 @@ install_package() { apt-get -q -y -o Dpkg::Use-Pty=0 "${@:2}" install "$1" </dev
 status() { holdfast status --json | jq -e -r "$1"; }
 buffer() { holdfast buffer stat --json | jq -e -r "$1"; }
 hosts() { pgrep -f '^/usr/libexec/holdfast/plugin-host'; }
+remember_hosts() { hosts >/tmp/hosts-before; }
+hosts_gone() {
+    local pid
+    while read -r pid; do [ ! -d "/proc/$pid" ] || return 1; done </tmp/hosts-before
+}
 readings_come() { at_least "$(status '.inputs[] | select(.name == "host") | .readings')" 1; }
 
 # Everything on the disk but what the package system, the journal and temporary files may change.

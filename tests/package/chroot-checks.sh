@@ -1,6 +1,6 @@
 #!/bin/bash
 # The package without systemd: the unit's command is started by hand as its user. Runs inside a chroot.
-# shellcheck source=tests/package/checks.sh
+# shellcheck source-path=SCRIPTDIR source=checks.sh
 . /srv/stage/checks.sh
 
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
@@ -21,12 +21,11 @@ agent=$!
 check "the agent answers" eventually 20 holdfast status
 check "the system input takes readings" eventually 30 readings_come
 check "without a broker they stay in the buffer" eventually 10 status '.buffer.readings > 0'
-hosts >/tmp/hosts-before
-gone() { for p in $(cat /tmp/hosts-before); do [ ! -d "/proc/$p" ] || return 1; done; }
+remember_hosts
 kill -TERM $agent
 wait $agent
 check "it ends on SIGTERM with 0" same $? 0
-check "no plugin host is left" eventually 2 gone
+check "no plugin host is left" eventually 2 hosts_gone
 check "the buffer kept the readings" buffer '.readings > 0'
 printf '[agent]\nno_such_key = 1\n' >/etc/holdfast/conf.d/wrong.toml
 check "a wrong configuration ends it with 78" sh -c 'holdfast run; test $? = 78'

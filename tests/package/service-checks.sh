@@ -1,6 +1,6 @@
 #!/bin/bash
 # The package under a real systemd. Runs inside the container that install-test.sh boots.
-# shellcheck source=tests/package/checks.sh
+# shellcheck source-path=SCRIPTDIR source=checks.sh
 . /srv/stage/checks.sh
 
 unit=holdfast.service
@@ -93,10 +93,9 @@ check "a stable MESSAGE_ID is in the journal" \
     sh -c "journalctl -u $unit -o json | jq -s -e 'any(.[]; .MESSAGE_ID != null and ._COMM == \"holdfast\")'"
 
 pid=$(main_pid)
-hosts >/tmp/hosts-before
+remember_hosts
 kill -KILL "$pid"
-gone() { for p in $(cat /tmp/hosts-before); do [ ! -d "/proc/$p" ] || return 1; done; }
-check "hosts die with a killed daemon" eventually 2 gone
+check "hosts die with a killed daemon" eventually 2 hosts_gone
 check "a killed daemon is started again" eventually 10 systemctl is-active $unit
 check "and counted by systemd" same "$(show NRestarts)" 1
 check "and keeps what the buffer held" at_least "$(status .buffer.readings)" "$held"
