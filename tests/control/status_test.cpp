@@ -1,0 +1,65 @@
+#include "control/status.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace holdfast {
+namespace {
+
+AgentStatus sample() {
+    AgentStatus status;
+    status.agent = "gw-17";
+    status.version = "0.1.0";
+    status.wall_us = 1'795'371'200'000'000;
+    status.uptime_s = 63;
+    status.forward = {BrokerState::waiting, "mqtts://broker:8883", 1'795'371'137'000'000, "connection \"refused\"\n", 2, 10, 9, 3, 1, 4};
+    status.buffer.batches = 5;
+    status.buffer.readings = 50;
+    status.buffer.in_memory_readings = 20;
+    status.buffer.committed_readings = 30;
+    status.buffer.oldest_wall_us = 1'795'371'137'123'456;
+    InputStatus input;
+    input.name = "host";
+    input.plugin = "system";
+    input.state = InputState::backing_off;
+    input.last_error = std::string("bad byte \xff");
+    status.inputs.push_back(input);
+    return status;
+}
+
+TEST(Status, JsonHasTheContractedMembers) {
+    const auto json = nlohmann::json::parse(status_json(sample()));
+    EXPECT_EQ(json["agent"], "gw-17");
+    EXPECT_EQ(json["uptime_s"], 63);
+    EXPECT_EQ(json["broker"]["state"], "waiting");
+    EXPECT_EQ(json["broker"]["last_error"], "connection \"refused\"\n");
+    EXPECT_EQ(json["broker"]["since"], 1'795'371'137'000);
+    EXPECT_EQ(json["buffer"]["oldest_ts"], 1'795'371'137'123);
+    EXPECT_EQ(json["buffer"]["readings"], 50);
+    EXPECT_EQ(json["forward"]["acked_messages"], 3);
+    EXPECT_EQ(json["inputs"][0]["state"], "backing_off");
+    EXPECT_TRUE(json["inputs"][0]["last_reading_ts"].is_null());
+}
+
+TEST(Status, BufferJsonIsTheBufferObjectOfTheStatus) {
+    const auto whole = nlohmann::json::parse(status_json(sample()));
+    EXPECT_EQ(nlohmann::json::parse(buffer_json(sample().buffer)), whole["buffer"]);
+}
+
+TEST(Status, TextSaysWhatIsWrong) {
+    const std::string text = status_text(sample());
+    EXPECT_NE(text.find("waiting mqtts://broker:8883 for 63 s"), std::string::npos) << text;
+    EXPECT_NE(text.find("50 readings in 5 batches (30 on disk, 20 in memory)"), std::string::npos) << text;
+    EXPECT_NE(text.find("last error: connection"), std::string::npos) << text;
+}
+
+TEST(Status, TextSaysThatNoServerIsConfigured) {
+    AgentStatus status = sample();
+    status.forward = {};
+    EXPECT_NE(status_text(status).find("no server is configured"), std::string::npos);
+    EXPECT_NE(status_line(status).find("no server configured; 50 readings held"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace holdfast
