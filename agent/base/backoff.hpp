@@ -1,5 +1,5 @@
-// How long to wait before the next attempt: full jitter, so that a thousand gateways that lost the same broker do not come
-// back in the same second. The n-th wait is uniform in [floor, min(max, initial * 2^n)].
+// How long to wait before the next attempt: full jitter, so that a thousand gateways that lost the same
+// broker do not come back in the same second. The n-th wait is uniform in [floor, min(max, initial * 2^n)].
 #pragma once
 
 #include <chrono>
@@ -11,9 +11,11 @@ class Backoff {
   public:
     using Duration = std::chrono::milliseconds;
 
-    Backoff(Duration initial, Duration max, std::uint64_t seed) : initial_(initial), max_(max), random_(seed) {}
+    Backoff(Duration initial, Duration max, std::uint64_t seed)
+        : initial_(initial), max_(max), random_(seed) {}
 
-    // The next wait; the envelope doubles with each call. `floor` (bounded by max) is the least wait this time.
+    // The next wait; the envelope doubles with each call. `floor` (bounded by max) is the least wait this
+    // time; the wait is then spread over twice the floor at least.
     Duration next(Duration floor = Duration::zero());
     // After success: the next wait is drawn from the first envelope again.
     void reset() { envelope_ = Duration::zero(); }

@@ -18,20 +18,35 @@ void append_number(std::string& out, Number value) {
     out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
-constexpr bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+constexpr bool needs_escape(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+}
 
 void append_escaped(std::string& out, char c) {
     constexpr std::string_view hex = "0123456789abcdef";
     out += '\\';
     switch (c) {
         case '"':
-        case '\\': out += c; return;
-        case '\b': out += 'b'; return;
-        case '\f': out += 'f'; return;
-        case '\n': out += 'n'; return;
-        case '\r': out += 'r'; return;
-        case '\t': out += 't'; return;
-        default: break;
+        case '\\':
+            out += c;
+            return;
+        case '\b':
+            out += 'b';
+            return;
+        case '\f':
+            out += 'f';
+            return;
+        case '\n':
+            out += 'n';
+            return;
+        case '\r':
+            out += 'r';
+            return;
+        case '\t':
+            out += 't';
+            return;
+        default:
+            break;
     }
     out += "u00";
     out += hex[static_cast<unsigned char>(c) >> 4];
@@ -70,7 +85,8 @@ JsonWriter& JsonWriter::any_text(std::string_view value) {
     std::string readable;
     while (!value.empty()) {
         std::size_t length = 1;
-        while (length <= 4 && length <= value.size() && !is_utf8(value.substr(0, length))) ++length;
+        while (length <= 4 && length <= value.size() && !is_utf8(value.substr(0, length)))
+            ++length;
         const bool sound = length <= 4 && length <= value.size();
         if (!sound) length = 1;
         readable += sound ? value.substr(0, length) : "\xEF\xBF\xBD";
@@ -84,6 +100,8 @@ JsonWriter& JsonWriter::number(double value) {
         ++non_finite_;
         return null();
     }
+    // Readers take "-0" for the integer zero.
+    if (value == 0 && std::signbit(value)) return raw("-0.0");
     separate();
     append_number(out_, value);
     return *this;

@@ -1,7 +1,8 @@
-// Appends JSON to a string: payloads, the status, the CLI's output. No tree, no allocation but the string's growth.
+// Appends JSON to a string: payloads, the status, the CLI's output. No tree, no allocation but the string's
+// growth.
 //
-// Commas come by themselves: a value gets one unless it is the first in its object or array or follows its key. Nesting is the
-// caller's to get right. The same calls give the same bytes.
+// Commas come by themselves: a value gets one unless it is the first in its object or array or follows its
+// key. Nesting is the caller's to get right. The same calls give the same bytes.
 #pragma once
 
 #include <concepts>
@@ -30,8 +31,7 @@ class JsonWriter {
     // The shortest form that reads back to the same number; a non-finite one becomes null and is counted.
     JsonWriter& number(double value);
     template <std::integral Integer>
-        requires(!std::same_as<Integer, bool>)
-    JsonWriter& number(Integer value) {
+    requires(!std::same_as<Integer, bool>) JsonWriter& number(Integer value) {
         if constexpr (std::signed_integral<Integer>)
             return integer(std::int64_t{value});
         else

@@ -1,1 +1,258 @@
+// The link: connecting, noticing that it is lost, leaving. What travels over it is in forwarder_delivery.cpp.
+#include "forward/forwarder.hpp"
 
+#include <algorithm>
+#include <utility>
+
+namespace holdfast {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The transport's own limit comes first; this is for a transport that forgets to answer.
+constexpr auto connect_slack = 5s;
+// For the acknowledgement of the offline status, and again for DISCONNECT.
+constexpr auto farewell_limit = 1s;
+// After so many links in a row without one acknowledgement the session itself is suspect.
+constexpr unsigned silent_links_limit = 2;
+
+constexpr MonoTime at_once{};
+
+std::string in_seconds(std::chrono::milliseconds time) {
+    return std::to_string(time.count() / 1000) + " s";
+}
+
+}  // namespace
+
+std::string_view to_string(BrokerState state) {
+    switch (state) {
+        case BrokerState::connected:
+            return "connected";
+        case BrokerState::connecting:
+            return "connecting";
+        case BrokerState::waiting:
+            return "waiting";
+        case BrokerState::refused:
+            return "refused";
+    }
+    return "waiting";
+}
+
+Forwarder::Forwarder(const BrokerConfig& config, const ForwardIdentity& identity, Log& log,
+                     std::uint64_t seed)
+    : config_(config),
+      identity_(identity),
+      log_(log),
+      dialer_(config_, seed),
+      encoder_({identity_.agent_id, identity_.epoch, identity_.timestamp_unit}),
+      refusals_(log),
+      logged_failures_(config_.servers.size()) {}
+
+void Forwarder::start(MonoTime now) {
+    actions_.emplace_back(action::SetLink{false});
+    if (config_.servers.empty()) return;
+    status_.server = config_.servers.front().url;
+    dialer_.start(now);
+    phase_ = Phase::waiting;
+}
+
+void Forwarder::told(const transport::Event& event, MonoTime now) {
+    std::visit([&](const auto& what) { on(what, now); }, event);
+}
+
+void Forwarder::network_changed(MonoTime now) {
+    if (phase_ == Phase::waiting) dialer_.network_changed(now);
+}
+
+void Forwarder::stop(std::chrono::milliseconds grace, MonoTime now) {
+    if (phase_ == Phase::connected) {
+        give_back(outbox_.take_ready());
+        phase_ = Phase::draining;
+        phase_ends_ = now + grace;
+    } else if (phase_ < Phase::connected) {
+        if (phase_ == Phase::connecting) actions_.emplace_back(action::Drop{});
+        finish();
+    }
+}
+
+Actions Forwarder::step(MonoTime now) {
+    step_link(now);
+    if (phase_ == Phase::connected) {
+        publish_what_fits(now);
+        ask_for_more();
+    }
+    if (!acked_.empty()) actions_.emplace_back(action::Acknowledge{std::exchange(acked_, {})});
+    status_.in_flight = outbox_.sent();
+    return std::exchange(actions_, {});
+}
+
+void Forwarder::step_link(MonoTime now) {
+    switch (phase_) {
+        case Phase::idle:
+        case Phase::stopped:
+            break;
+        case Phase::waiting:
+            if (now >= dialer_.next_at()) connect(now);
+            break;
+        case Phase::connecting:
+            if (now < phase_ends_) break;
+            actions_.emplace_back(action::Drop{});
+            attempt_failed({.text = "no answer within " + in_seconds(config_.connect_timeout)}, now);
+            break;
+        case Phase::connected:
+            if (in_flight() > 0 && now >= deadline_for_acknowledgement()) leave_silent_broker(now);
+            break;
+        case Phase::draining:
+            if (in_flight() == 0 || now >= phase_ends_) say_farewell(now);
+            break;
+        case Phase::farewell:
+            if (!status_token_) {
+                disconnect(now);
+            } else if (now >= phase_ends_) {
+                // Without DISCONNECT the broker publishes the will, which says the same.
+                actions_.emplace_back(action::Drop{});
+                finish();
+            }
+            break;
+        case Phase::leaving:
+            if (now >= phase_ends_) finish();
+            break;
+    }
+}
+
+std::optional<MonoTime> Forwarder::next_step() const {
+    switch (phase_) {
+        case Phase::idle:
+        case Phase::stopped:
+            return std::nullopt;
+        case Phase::waiting:
+            return dialer_.next_at();
+        case Phase::draining:
+            return in_flight() == 0 ? at_once : phase_ends_;
+        case Phase::farewell:
+            return status_token_ ? phase_ends_ : at_once;
+        case Phase::connecting:
+        case Phase::leaving:
+            return phase_ends_;
+        case Phase::connected:
+            break;
+    }
+    std::optional<MonoTime> next = paused_until_;
+    const auto consider = [&](MonoTime when) { next = next ? std::min(*next, when) : when; };
+    if (in_flight() > 0) consider(deadline_for_acknowledgement());
+    if (const auto release = outbox_.next_release()) consider(*release);
+    return next;
+}
+
+void Forwarder::connect(MonoTime now) {
+    attempt_ = dialer_.begin();
+    phase_ = Phase::connecting;
+    phase_ends_ = now + config_.connect_timeout + connect_slack;
+    status_.state = BrokerState::connecting;
+    status_.server = config_.servers[attempt_.server].url;
+    actions_.emplace_back(action::Connect{attempt_.server, attempt_.protocol, attempt_.clean_start});
+}
+
+void Forwarder::on(const transport::Connected& event, MonoTime now) {
+    if (phase_ != Phase::connecting) return;
+    const bool resumed = event.session_present && !attempt_.clean_start;
+    if (!resumed) outbox_.session_lost();
+    dialer_.connected(now);
+    limits_ = event.limits;
+    phase_ = Phase::connected;
+    last_answer_ = now;
+    paused_until_.reset();
+    status_due_ = true;
+    if (connections_++ > 0) ++status_.reconnects;
+    status_.state = BrokerState::connected;
+    status_.last_error.clear();
+    actions_.emplace_back(action::SetLink{true});
+    log_.info("connected to " + describe_link());
+    failed_attempts_ = 0;
+    logged_failures_.assign(config_.servers.size(), {});
+}
+
+std::string Forwarder::describe_link() const {
+    std::string text = config_.servers[attempt_.server].url;
+    text += attempt_.protocol == Protocol::v5 ? " by MQTT 5" : " by MQTT 3.1.1";
+    if (limits_.maximum_qos < config_.qos)
+        text += ", which takes QoS " + std::to_string(limits_.maximum_qos) + " at most: sending with that";
+    if (config_.retain && !limits_.retain_available) text += ", which retains nothing";
+    if (failed_attempts_ > 0) text += ", after " + std::to_string(failed_attempts_) + " failed attempts";
+    return text;
+}
+
+void Forwarder::on(const transport::ConnectFailed& event, MonoTime now) {
+    if (phase_ == Phase::connecting) attempt_failed(event.failure, now);
+}
+
+void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
+    const std::string& url = config_.servers[attempt_.server].url;
+    if (dialer_.failed(failure, now) == Dialer::Next::older_protocol) {
+        log_.info(url + " does not speak MQTT 5: trying 3.1.1");
+    } else {
+        ++failed_attempts_;
+        std::string& logged = logged_failures_[attempt_.server];
+        if (logged != failure.text) log_.warning("cannot connect to " + url + ": " + failure.text);
+        logged = failure.text;
+        status_.last_error = failure.text;
+    }
+    wait_for_next_attempt();
+}
+
+void Forwarder::on(const transport::ConnectionLost& event, MonoTime now) {
+    if (online()) link_lost(event.failure, now);
+    if (phase_ == Phase::leaving) finish();
+}
+
+void Forwarder::leave_silent_broker(MonoTime now) {
+    if (++silent_links_ >= silent_links_limit) dialer_.forget_session();
+    actions_.emplace_back(action::Drop{});
+    link_lost({.text = "no acknowledgement for " + in_seconds(config_.ack_timeout)}, now);
+}
+
+void Forwarder::link_lost(const LinkFailure& failure, MonoTime now) {
+    log_.warning("connection to " + status_.server + " lost: " + failure.text);
+    status_.last_error = failure.text;
+    outbox_.link_lost();
+    give_back(outbox_.take_ready());
+    status_token_.reset();
+    status_due_ = false;
+    actions_.emplace_back(action::SetLink{false});
+    dialer_.lost(failure, now);
+    if (phase_ == Phase::connected)
+        wait_for_next_attempt();
+    else
+        finish();
+}
+
+void Forwarder::wait_for_next_attempt() {
+    phase_ = Phase::waiting;
+    status_.state = dialer_.refused() ? BrokerState::refused : BrokerState::waiting;
+}
+
+void Forwarder::say_farewell(MonoTime now) {
+    if (!status_message(AgentState::offline)) return disconnect(now);
+    publish_status(AgentState::offline, now);
+    phase_ = Phase::farewell;
+    phase_ends_ = now + farewell_limit;
+}
+
+void Forwarder::disconnect(MonoTime now) {
+    actions_.emplace_back(action::Disconnect{});
+    phase_ = Phase::leaving;
+    phase_ends_ = now + farewell_limit;
+}
+
+void Forwarder::on(const transport::Disconnected&, MonoTime) {
+    if (phase_ == Phase::leaving) finish();
+}
+
+void Forwarder::finish() {
+    give_back(outbox_.take_all());
+    actions_.emplace_back(action::SetLink{false});
+    phase_ = Phase::stopped;
+    status_.state = BrokerState::waiting;
+}
+
+}  // namespace holdfast

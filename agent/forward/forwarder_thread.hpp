@@ -1,56 +1,40 @@
 // The thread that talks to the network: a short loop around the forwarder's state machine and a transport.
+//
+// It owns both: the transport is made, called and destroyed on this thread alone, and no lock is held in a
+// call into it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
+#include <mutex>
+#include <thread>
+#include <variant>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/mailbox.hpp"
 #include "buffer/exchange.hpp"
 #include "config/config.hpp"
+#include "forward/forward_status.hpp"
+#include "forward/forwarder.hpp"
 #include "forward/transport.hpp"
 
 namespace holdfast {
-
-enum class BrokerState { connected, connecting, waiting, refused };
-std::string_view to_string(BrokerState state);
-
-struct ForwardStatus {
-    BrokerState state = BrokerState::waiting;
-    std::string server;       // URL of the server connected to or tried last; empty: none is configured
-    std::int64_t since_wall_us = 0;  // when it came into this state
-    std::string last_error;   // why the last attempt or connection failed; stays until the next success
-    std::uint64_t reconnects = 0;    // successful connections after the first
-    std::uint64_t published_readings = 0;
-    std::uint64_t acked_readings = 0;
-    std::uint64_t acked_messages = 0;
-    std::uint64_t in_flight = 0;     // messages now
-    std::uint64_t non_finite = 0;    // numbers sent as null
-};
-
-// What the forwarder needs to know of the agent beside the [broker] section.
-struct ForwardIdentity {
-    std::string agent_id;
-    std::string version;
-    std::uint64_t epoch = 0;  // of the buffer
-    std::int64_t started_wall_us = 0;
-    TimestampUnit timestamp_unit = TimestampUnit::milliseconds;
-};
 
 using MakeTransport = std::function<std::unique_ptr<Transport>(Transport::Sink)>;
 
 class ForwarderThread final : public BatchSink {
   public:
-    ForwarderThread(const BrokerConfig& config, ForwardIdentity identity, BatchSource& source, const Clock& clock, Log& log,
-                    MakeTransport make_transport);
+    ForwarderThread(const BrokerConfig& config, ForwardIdentity identity, BatchSource& source,
+                    const Clock& clock, Log& log, MakeTransport make_transport);
     ~ForwarderThread() override;
 
     void start();
-    // Waits up to `grace` for what is in flight, sends the offline status and DISCONNECT, gives back what is not acknowledged, ends
-    // the thread. Returns false when Paho did not let go in time (DNS under its lock): the caller then must not destroy it.
+    // Waits up to `grace` for what is in flight, sends the offline status and DISCONNECT, gives back what is
+    // not acknowledged, ends the thread. Returns false when Paho did not let go in time (DNS under its lock):
+    // the caller then must not destroy it.
     bool stop(std::chrono::milliseconds grace);
 
     void offer(std::vector<Batch> batches) override;
@@ -59,6 +43,41 @@ class ForwarderThread final : public BatchSink {
     ForwardStatus status() const;
     // When the loop last came round; a call into Paho may take 30 s and more while DNS hangs.
     MonoTime last_progress() const;
+
+  private:
+    struct NetworkChanged {};
+    struct Stop {
+        std::chrono::milliseconds grace;
+    };
+    // Bounded: batches by what was demanded, events by what is in flight, hints by network_hint_posted_.
+    using Post = std::variant<std::vector<Batch>, transport::Event, NetworkChanged, Stop>;
+    struct Ended {};
+
+    void run();
+    void turn(std::vector<Post>& posts);
+    void tell(Post& post, MonoTime now);
+    void perform(action::Any& action, MonoTime now);
+    void connect(const action::Connect& attempt, MonoTime now);
+    MonoTime wake_time() const;
+    void show_status();
+
+    const BrokerConfig config_;
+    BatchSource& source_;
+    const Clock& clock_;
+    Log& log_;
+    MakeTransport make_transport_;
+    Mailbox<Post> mailbox_;
+    Mailbox<Ended> ended_;
+    std::atomic<bool> network_hint_posted_ = false;
+    std::atomic<MonoTime> last_progress_;
+    std::thread thread_;
+
+    // The thread's own.
+    Forwarder forwarder_;
+    std::unique_ptr<Transport> transport_;
+
+    mutable std::mutex mutex_;  // guards shown_ alone
+    ForwardStatus shown_;
 };
 
 }  // namespace holdfast

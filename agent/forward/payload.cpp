@@ -18,16 +18,25 @@ std::int64_t divide_down(std::int64_t value, std::int64_t divisor) {
 void write_tags(JsonWriter& json, std::span<const TagView> tags) {
     if (tags.empty()) return;
     json.raw("\"tags\":").begin_object();
-    for (const TagView& tag : tags) json.key(tag.key).text(tag.value);
+    for (const TagView& tag : tags)
+        json.key(tag.key).text(tag.value);
     json.end_object();
 }
 
 void write_value(JsonWriter& json, const Value& value) {
     switch (value.type) {
-        case ValueType::f64: json.number(value.f64); break;
-        case ValueType::i64: json.number(value.i64); break;
-        case ValueType::boolean: json.boolean(value.boolean); break;
-        case ValueType::string: json.text(value.string); break;
+        case ValueType::f64:
+            json.number(value.f64);
+            break;
+        case ValueType::i64:
+            json.number(value.i64);
+            break;
+        case ValueType::boolean:
+            json.boolean(value.boolean);
+            break;
+        case ValueType::string:
+            json.text(value.string);
+            break;
     }
 }
 
@@ -35,10 +44,14 @@ void write_value(JsonWriter& json, const Value& value) {
 
 std::int64_t to_timestamp(std::int64_t wall_us, TimestampUnit unit) {
     switch (unit) {
-        case TimestampUnit::seconds: return divide_down(wall_us, 1'000'000);
-        case TimestampUnit::milliseconds: return divide_down(wall_us, 1'000);
-        case TimestampUnit::microseconds: return wall_us;
-        case TimestampUnit::nanoseconds: break;
+        case TimestampUnit::seconds:
+            return divide_down(wall_us, 1'000'000);
+        case TimestampUnit::milliseconds:
+            return divide_down(wall_us, 1'000);
+        case TimestampUnit::microseconds:
+            return wall_us;
+        case TimestampUnit::nanoseconds:
+            break;
     }
     std::int64_t nanoseconds = 0;
     if (!__builtin_mul_overflow(wall_us, std::int64_t{1'000}, &nanoseconds)) return nanoseconds;
@@ -48,7 +61,8 @@ std::int64_t to_timestamp(std::int64_t wall_us, TimestampUnit unit) {
 std::string message_id(std::uint64_t epoch, std::uint64_t seq) {
     constexpr std::string_view hex = "0123456789abcdef";
     std::string id;
-    for (int shift = 60; shift >= 0; shift -= 4) id += hex[(epoch >> shift) & 0x0F];
+    for (int shift = 60; shift >= 0; shift -= 4)
+        id += hex[(epoch >> shift) & 0x0F];
     id += '-';
     id += std::to_string(seq);
     return id;
@@ -74,7 +88,8 @@ Result<PayloadEncoder::Payload> PayloadEncoder::encode(const BatchHeader& header
     return Payload{out_, json.non_finite()};
 }
 
-Result<void> PayloadEncoder::write_readings(JsonWriter& json, const BatchHeader& header, std::string_view stream) {
+Result<void> PayloadEncoder::write_readings(JsonWriter& json, const BatchHeader& header,
+                                            std::string_view stream) {
     keys_.clear();
     key_ends_.clear();
     ReadingReader reader;

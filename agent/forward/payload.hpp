@@ -1,7 +1,7 @@
 // What a batch looks like on the wire: the JSON of docs/mqtt.md.
 //
-// Passive; belongs to one thread. Encoding is a pure function of its arguments and the identity, so a batch that is sent again
-// has the same bytes.
+// Passive; belongs to one thread. Encoding is a pure function of its arguments and the identity, so a batch
+// that is sent again has the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@
 
 namespace holdfast {
 
-// Microseconds since 1970 in the configured unit, rounded down; what does not fit an int64 becomes the nearest that does.
+// Microseconds since 1970 in the configured unit, rounded down; what does not fit an int64 becomes the
+// nearest that does.
 std::int64_t to_timestamp(std::int64_t wall_us, TimestampUnit unit);
 
 // "epoch-seq": unique for ever.
@@ -36,7 +37,8 @@ class PayloadEncoder {
         std::string json;
         std::uint64_t non_finite = 0;  // numbers in it that became null
     };
-    // `body` is the decoded body of the header's batch. Fails with corrupt when its stream of readings is damaged.
+    // `body` is the decoded body of the header's batch. Fails with corrupt when its stream of readings is
+    // damaged.
     Result<Payload> encode(const BatchHeader& header, const BatchBody& body);
 
   private:

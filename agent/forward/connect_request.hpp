@@ -1,0 +1,15 @@
+// What to say to a server, from the configuration: for the forwarder, and for the commands that connect as
+// the agent would.
+#pragma once
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "forward/transport.hpp"
+
+namespace holdfast {
+
+// All but protocol, clean_start and will, which are the caller's. Reads the password file each time, so that
+// a changed password is used at the next attempt; fails (kind config) when it can't be read.
+Result<ConnectRequest> make_connect_request(const BrokerConfig& config, const Server& server);
+
+}  // namespace holdfast

@@ -1,0 +1,39 @@
+// What the forwarder says of itself, and what it has to know of the agent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+
+namespace holdfast {
+
+enum class BrokerState { connected, connecting, waiting, refused };
+std::string_view to_string(BrokerState state);
+
+struct ForwardStatus {
+    BrokerState state = BrokerState::waiting;
+    std::string server;  // URL of the server connected to or tried last; empty: none is configured
+    std::int64_t since_wall_us = 0;  // when it came into this state
+    std::string last_error;        // why the last attempt or connection failed; stays until the next success
+    std::uint64_t reconnects = 0;  // successful connections after the first
+    std::uint64_t published_readings = 0;  // sent at least once
+    std::uint64_t acked_readings = 0;
+    std::uint64_t acked_messages = 0;
+    std::uint64_t in_flight = 0;         // messages now
+    std::uint64_t non_finite = 0;        // numbers sent as null
+    std::uint64_t refused_messages = 0;  // what the broker, or its limits, would not take: given up
+    std::uint64_t refused_readings = 0;  // in them
+};
+
+// What the forwarder needs to know of the agent beside the [broker] section.
+struct ForwardIdentity {
+    std::string agent_id;
+    std::string version;
+    std::uint64_t epoch = 0;  // of the buffer
+    std::int64_t started_wall_us = 0;
+    TimestampUnit timestamp_unit = TimestampUnit::milliseconds;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,163 @@
+// Moves batches to the broker whenever it can: the state machine of the link and of what is in flight over
+// it.
+//
+// Passive: no clock, no thread, no socket. Its thread tells it what happened and what time it is, calls
+// step() once a turn and carries out the actions that step() returns, in their order. It promises that every
+// batch it was offered is answered exactly once, acknowledged or given back; that no more is in flight than
+// the broker allows; and that a message which the broker refuses never blocks those behind it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "forward/dialer.hpp"
+#include "forward/forward_status.hpp"
+#include "forward/outbox.hpp"
+#include "forward/payload.hpp"
+#include "forward/refusals.hpp"
+#include "forward/transport.hpp"
+
+namespace holdfast {
+
+namespace action {
+struct Connect {
+    std::size_t server = 0;  // index into BrokerConfig::servers
+    Protocol protocol = Protocol::v5;
+    bool clean_start = true;
+};
+struct Publish {
+    DeliveryToken token = 0;  // grows by publish, also when a batch is sent again
+    Message message;
+};
+struct Disconnect {};
+struct Drop {};
+// To the source of batches.
+struct SetLink {
+    bool up = false;
+};
+struct Demand {
+    std::uint32_t count = 0;
+};
+struct Acknowledge {
+    std::vector<std::uint64_t> seqs;
+};
+struct GiveBack {
+    std::vector<std::uint64_t> seqs;
+};
+using Any = std::variant<Connect, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack>;
+}  // namespace action
+using Actions = std::vector<action::Any>;
+
+class Forwarder {
+  public:
+    // `seed` is for the jitter: another one on each gateway and at each start.
+    Forwarder(const BrokerConfig& config, const ForwardIdentity& identity, Log& log, std::uint64_t seed);
+
+    void start(MonoTime now);
+    void offered(std::vector<Batch> batches);
+    void told(const transport::Event& event, MonoTime now);
+    // The transport did not take what the action Publish gave it.
+    void not_taken(DeliveryToken token, MonoTime now);
+    void network_changed(MonoTime now);
+    // What is in flight gets `grace` to be acknowledged, then the farewell is said.
+    void stop(std::chrono::milliseconds grace, MonoTime now);
+
+    // Does what is due and returns what the thread has to do.
+    Actions step(MonoTime now);
+    // When step() has something to do if nothing happens before; none: nothing.
+    std::optional<MonoTime> next_step() const;
+    // After stop(): nothing is left to do.
+    bool stopped() const { return phase_ == Phase::stopped; }
+
+    // All but since_wall_us, which the thread knows.
+    const ForwardStatus& status() const { return status_; }
+    // Retained on the status topic; the offline one is the last will too. None: the topic is turned off.
+    std::optional<Message> status_message(AgentState state) const;
+
+  private:
+    enum class Phase {
+        idle,        // no server is configured
+        waiting,     // for the next attempt
+        connecting,  // an attempt is under way
+        connected,
+        draining,  // stopping: what is in flight may still be acknowledged
+        farewell,  // the offline status is on its way
+        leaving,   // DISCONNECT is
+        stopped,
+    };
+    bool online() const { return phase_ >= Phase::connected && phase_ <= Phase::farewell; }
+
+    void on(const transport::Connected& event, MonoTime now);
+    void on(const transport::ConnectFailed& event, MonoTime now);
+    void on(const transport::ConnectionLost& event, MonoTime now);
+    void on(const transport::Delivered& event, MonoTime now);
+    void on(const transport::DeliveryFailed& event, MonoTime now);
+    void on(const transport::Disconnected& event, MonoTime now);
+    void on(const transport::Subscribed&, MonoTime) {}
+    void on(const transport::Received&, MonoTime) {}
+
+    void connect(MonoTime now);
+    void leave_silent_broker(MonoTime now);
+    void attempt_failed(const LinkFailure& failure, MonoTime now);
+    void link_lost(const LinkFailure& failure, MonoTime now);
+    void wait_for_next_attempt();
+    void step_link(MonoTime now);
+    void finish();
+
+    void publish_what_fits(MonoTime now);
+    void publish(Outbox::Item item, MonoTime now);
+    void publish_status(AgentState state, MonoTime now);
+    DeliveryToken hand_over(Message message, MonoTime now);
+    void pause(MonoTime now);
+    void on_status_failed(const transport::DeliveryFailed& event, MonoTime now);
+    struct Encoded {
+        Message message;
+        std::uint64_t non_finite = 0;
+    };
+    Result<Encoded> encode(const Batch& batch);
+    void acknowledged(const Outbox::Item& item);
+    void refuse(const Outbox::Item& item, const std::string& why, MonoTime now);
+    void give_back(std::vector<std::uint64_t> seqs);
+    void ask_for_more();
+    void say_farewell(MonoTime now);
+    void disconnect(MonoTime now);
+
+    std::size_t in_flight() const { return outbox_.sent() + (status_token_ ? 1 : 0); }
+    std::size_t window() const;
+    MonoTime deadline_for_acknowledgement() const { return last_answer_ + config_.ack_timeout; }
+    std::string describe_link() const;
+
+    const BrokerConfig config_;
+    const ForwardIdentity identity_;
+    Log& log_;
+    Dialer dialer_;
+    Outbox outbox_;
+    PayloadEncoder encoder_;
+    Refusals refusals_;
+    ForwardStatus status_;
+
+    Phase phase_ = Phase::idle;
+    Dialer::Attempt attempt_;
+    MonoTime phase_ends_{};  // of connecting, draining, farewell and leaving
+    BrokerLimits limits_;
+    MonoTime last_answer_{};                // from the broker, or since when one is owed
+    std::optional<MonoTime> paused_until_;  // the transport took nothing: publish again then
+    bool status_due_ = false;               // the online status has to be published
+    std::optional<DeliveryToken> status_token_;
+    DeliveryToken last_token_ = 0;
+    std::uint64_t asked_ = 0;    // batches demanded and not yet offered
+    unsigned silent_links_ = 0;  // left one after the other for want of acknowledgements
+    std::uint64_t connections_ = 0;
+    std::uint64_t failed_attempts_ = 0;         // since the last connection
+    std::vector<std::string> logged_failures_;  // by server, since the last connection
+    std::vector<std::uint64_t> acked_;          // for the next Acknowledge
+    Actions actions_;
+};
+
+}  // namespace holdfast

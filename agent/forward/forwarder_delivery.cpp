@@ -1,0 +1,200 @@
+// What travels over the link: the window, refusals, acknowledgements. The link itself is in forwarder.cpp.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "forward/forwarder.hpp"
+#include "model/topic.hpp"
+
+namespace holdfast {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A transport that does not take a message is about to say that the link is lost; if not, it is asked again
+// so soon.
+constexpr auto pause_time = 100ms;
+// A message that is refused for passing reasons is given up after so many tries.
+constexpr unsigned most_refusals = 10;
+// So many windows of messages may rest at a time, so that what rests has a bound.
+constexpr std::size_t most_resting_windows = 4;
+// Batches waiting to be sent; a wider window does not need more to be kept full.
+constexpr std::size_t most_ready = 1'000;
+
+// Reasons that stay as long as message and permissions are what they are (MQTT 5, 3.4.2.1 and 3.5.2.1).
+bool refused_for_good(int code) {
+    constexpr std::array for_good{0x87, 0x90, 0x95, 0x99, 0x9A, 0x9B};
+    return std::find(for_good.begin(), for_good.end(), code) != for_good.end();
+}
+
+// Of the whole PUBLISH packet (MQTT 5, 3.3), with an empty property list.
+std::size_t packet_bytes(const Message& message) {
+    const std::size_t packet_id = message.qos > 0 ? 2 : 0;
+    const std::size_t remaining = 2 + message.topic.size() + packet_id + 1 + message.payload.size();
+    std::size_t length_bytes = 1;
+    for (std::size_t rest = remaining >> 7; rest > 0; rest >>= 7)
+        ++length_bytes;
+    return 1 + length_bytes + remaining;
+}
+
+std::uint32_t reading_count(const Batch& batch) {
+    return batch.header.kind == BatchKind::readings ? batch.header.count : 0;
+}
+
+}  // namespace
+
+std::size_t Forwarder::window() const {
+    return std::max<std::size_t>(1, std::min(config_.max_in_flight, limits_.receive_maximum));
+}
+
+void Forwarder::offered(std::vector<Batch> batches) {
+    asked_ -= std::min<std::uint64_t>(asked_, batches.size());
+    for (Batch& batch : batches)
+        outbox_.offer(std::move(batch));
+    // What comes late is for the next link, in the order that the buffer chooses then.
+    if (phase_ != Phase::connected) give_back(outbox_.take_ready());
+}
+
+void Forwarder::ask_for_more() {
+    const std::size_t want = std::min(window(), most_ready);
+    const std::size_t have = outbox_.ready() + asked_;
+    if (have > want / 2) return;
+    asked_ += want - have;
+    actions_.emplace_back(action::Demand{static_cast<std::uint32_t>(want - have)});
+}
+
+void Forwarder::publish_what_fits(MonoTime now) {
+    outbox_.release(now);
+    if (paused_until_ && now < *paused_until_) return;
+    paused_until_.reset();
+    if (std::exchange(status_due_, false)) publish_status(AgentState::online, now);
+    while (in_flight() < window() && outbox_.resting() < most_resting_windows * window()) {
+        std::optional<Outbox::Item> item = outbox_.next();
+        if (!item) break;
+        publish(std::move(*item), now);
+    }
+}
+
+void Forwarder::publish(Outbox::Item item, MonoTime now) {
+    Result<Encoded> encoded = encode(item.batch);
+    if (!encoded) return refuse(item, encoded.error().text, now);
+    Message& message = encoded->message;
+    if (limits_.maximum_packet_size > 0 && packet_bytes(message) > limits_.maximum_packet_size)
+        return refuse(item,
+                      "a message of " + std::to_string(packet_bytes(message)) + " bytes is larger than the " +
+                          std::to_string(limits_.maximum_packet_size) + " that the broker takes",
+                      now);
+    if (!std::exchange(item.counted, true)) {
+        status_.published_readings += reading_count(item.batch);
+        status_.non_finite += encoded->non_finite;
+    }
+    item.qos = message.qos;
+    const DeliveryToken token = hand_over(std::move(message), now);
+    outbox_.sent(token, std::move(item));
+}
+
+DeliveryToken Forwarder::hand_over(Message message, MonoTime now) {
+    if (in_flight() == 0) last_answer_ = now;
+    actions_.emplace_back(action::Publish{++last_token_, std::move(message)});
+    return last_token_;
+}
+
+Result<Forwarder::Encoded> Forwarder::encode(const Batch& batch) {
+    const Result<BatchBody> body = decode_body(batch.header.kind, batch.body);
+    if (!body) return body.error();
+    Result<std::string> topic =
+        expand_topic(config_.topic, identity_.agent_id, batch.header.input, body->tags);
+    if (!topic) return topic.error();
+    Result<PayloadEncoder::Payload> payload = encoder_.encode(batch.header, *body);
+    if (!payload) return payload.error();
+    Message message{std::move(*topic), std::move(payload->json), std::min(config_.qos, limits_.maximum_qos),
+                    config_.retain && limits_.retain_available};
+    return Encoded{std::move(message), payload->non_finite};
+}
+
+std::optional<Message> Forwarder::status_message(AgentState state) const {
+    if (config_.status_topic.empty()) return std::nullopt;
+    const PayloadIdentity identity{identity_.agent_id, identity_.epoch, identity_.timestamp_unit};
+    return Message{config_.status_topic,
+                   status_payload(identity, state, identity_.version, identity_.started_wall_us),
+                   std::min(config_.qos, 1), true};
+}
+
+void Forwarder::publish_status(AgentState state, MonoTime now) {
+    std::optional<Message> message = status_message(state);
+    if (!message) return;
+    message->qos = std::min(message->qos, limits_.maximum_qos);
+    message->retain = limits_.retain_available;
+    status_token_ = hand_over(std::move(*message), now);
+}
+
+void Forwarder::pause(MonoTime now) {
+    paused_until_ = now + pause_time;
+}
+
+void Forwarder::not_taken(DeliveryToken token, MonoTime now) {
+    told(transport::DeliveryFailed{token, -1, "the transport did not take it"}, now);
+}
+
+void Forwarder::on(const transport::Delivered& event, MonoTime now) {
+    if (online()) {
+        last_answer_ = now;
+        silent_links_ = 0;
+        dialer_.acknowledged();
+    }
+    if (event.token == status_token_)
+        status_token_.reset();
+    else if (const auto item = outbox_.answered(event.token))
+        acknowledged(*item);
+}
+
+void Forwarder::acknowledged(const Outbox::Item& item) {
+    ++status_.acked_messages;
+    status_.acked_readings += reading_count(item.batch);
+    acked_.push_back(item.batch.header.seq);
+}
+
+void Forwarder::on(const transport::DeliveryFailed& event, MonoTime now) {
+    if (event.token == status_token_) return on_status_failed(event, now);
+    std::optional<Outbox::Item> item = outbox_.answered(event.token);
+    if (!item) return;
+    const bool broker_refused = event.code >= 0x80;
+    if (!broker_refused) {
+        if (online()) pause(now);
+        return outbox_.again(std::move(*item));
+    }
+    last_answer_ = now;
+    if (refused_for_good(event.code) || ++item->refusals >= most_refusals)
+        return refuse(*item, "the broker refuses it: " + event.text, now);
+    const auto rest = std::min(config_.backoff_max, config_.backoff_initial * (1U << (item->refusals - 1)));
+    outbox_.later(std::move(*item), now + rest);
+}
+
+void Forwarder::on_status_failed(const transport::DeliveryFailed& event, MonoTime now) {
+    const bool broker_refused = event.code >= 0x80;
+    if (broker_refused) {
+        last_answer_ = now;
+        status_token_.reset();
+        log_.warning("the broker refuses the status message on " + config_.status_topic + ": " + event.text);
+    } else if (phase_ == Phase::farewell) {
+        phase_ends_ = now;
+    } else {
+        status_token_.reset();
+        status_due_ = phase_ == Phase::connected;
+        pause(now);
+    }
+}
+
+// Until it can be set aside, a refused message is let go: it must not block the others.
+void Forwarder::refuse(const Outbox::Item& item, const std::string& why, MonoTime now) {
+    ++status_.refused_messages;
+    status_.refused_readings += reading_count(item.batch);
+    refusals_.add(item.batch.header.input, reading_count(item.batch), why, now);
+    acked_.push_back(item.batch.header.seq);
+}
+
+void Forwarder::give_back(std::vector<std::uint64_t> seqs) {
+    if (!seqs.empty()) actions_.emplace_back(action::GiveBack{std::move(seqs)});
+}
+
+}  // namespace holdfast
