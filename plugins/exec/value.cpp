@@ -1,0 +1,17 @@
+#include "number.hpp"
+#include "record.hpp"
+
+namespace exec_input {
+
+void parse_value(std::string_view line, Record& record) {
+    std::string_view text = trimmed(line);
+    if (text.empty()) return;
+    for (const std::string_view none : {"nan", "NaN", "NAN", "null"})
+        if (text == none) return record.fields.push_back({"value", Null{}});
+    if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+    const auto number = to_number<double>(text);
+    if (!number) throw LineError("value: the line is not a number");
+    record.fields.push_back({"value", *number});
+}
+
+}  // namespace exec_input
