@@ -1,0 +1,94 @@
+#include "config/inputs.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "config/options.hpp"
+
+namespace holdfast::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Micros longest_interval = 24h * 366;
+
+class InputReader {
+  public:
+    InputReader(const Tags& agent_tags, const DescribePlugin& describe, Report& report)
+        : agent_tags_(agent_tags), describe_(describe), report_(report) {}
+
+    InputConfig read(Section& section) {
+        InputConfig input;
+        section.require({"name", "plugin"});
+        input.name = section.text("name", check_name, {});
+        input.plugin = section.text("plugin", check_name, {});
+        input.interval = section.duration("interval", Micros(1ms), longest_interval, input.interval);
+        input.tags = section.text_map("tags", check_tag_value);
+        input.priority = section.choice(
+            "priority", {{"low", Priority::low}, {"normal", Priority::normal}, {"high", Priority::high}},
+            input.priority);
+        const Micros deadline = section.duration("deadline", Micros(100ms), longest_interval, Micros(0));
+        if (deadline > Micros(0)) input.deadline = deadline;
+        input.memory_limit =
+            section.size("memory_limit", mebibytes(4), mebibytes(64 * 1024), input.memory_limit);
+        const Table* const options = section.table("options");
+        section.finish();
+
+        check_name_is_new(section, input.name);
+        check_tag_count(section, input.tags);
+        if (const PluginInfo* const plugin = described(section, input.plugin))
+            input.options =
+                read_options(*plugin, options, {section.where("options"), section.where("plugin")}, report_);
+        return input;
+    }
+
+  private:
+    void check_name_is_new(Section& section, const std::string& name) {
+        if (name.empty()) return;
+        const auto [first, is_new] = names_.emplace(name, section.where("name"));
+        if (!is_new)
+            section.problem("name",
+                            "\"" + name + "\" is taken by the input at " + report_.place(first->second));
+    }
+
+    void check_tag_count(Section& section, const Tags& tags) {
+        const auto own = [&](const auto& tag) {
+            return std::none_of(tags.begin(), tags.end(),
+                                [&](const auto& t) { return t.first == tag.first; });
+        };
+        const auto count = tags.size() + static_cast<std::size_t>(
+                                             std::count_if(agent_tags_.begin(), agent_tags_.end(), own));
+        if (count > max_tags)
+            section.problem("tags", "expected at most " + std::to_string(max_tags) +
+                                        " with those of [agent], found " + std::to_string(count));
+    }
+
+    // Null: it can't be used, which has been noted.
+    const PluginInfo* described(Section& section, const std::string& plugin) {
+        if (plugin.empty()) return nullptr;
+        auto known = plugins_.find(plugin);
+        if (known == plugins_.end()) known = plugins_.emplace(plugin, describe_(plugin)).first;
+        if (known->second) return &*known->second;
+        section.problem("plugin", known->second.error().text);
+        return nullptr;
+    }
+
+    const Tags& agent_tags_;
+    const DescribePlugin& describe_;
+    Report& report_;
+    std::map<std::string, Position> names_;
+    std::map<std::string, Result<PluginInfo>> plugins_;
+};
+
+}  // namespace
+
+std::vector<InputConfig> read_inputs(std::vector<Section> entries, const Tags& agent_tags,
+                                     const DescribePlugin& describe, Report& report) {
+    InputReader reader(agent_tags, describe, report);
+    std::vector<InputConfig> inputs;
+    for (Section& entry : entries)
+        inputs.push_back(reader.read(entry));
+    return inputs;
+}
+
+}  // namespace holdfast::config

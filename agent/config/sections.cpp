@@ -1,0 +1,107 @@
+#include "config/sections.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+#include "config/broker.hpp"
+#include "config/inputs.hpp"
+#include "config/section.hpp"
+
+namespace holdfast::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string host_name() {
+    std::array<char, 257> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+AgentConfig read_agent(Section section) {
+    AgentConfig agent;
+    agent.id = section.text("id", check_name, {});
+    if (!section.has("id")) {
+        agent.id = host_name();
+        if (!check_name(agent.id))
+            section.problem("id", "the host name can't stand for it: set it under [agent]");
+    }
+    agent.tags = section.text_map("tags", check_tag_value);
+    if (agent.tags.size() > max_tags)
+        section.problem("tags", "expected at most " + std::to_string(max_tags) + ", found " +
+                                    std::to_string(agent.tags.size()));
+    agent.log_level = section.choice("log_level",
+                                     {{"debug", LogLevel::debug},
+                                      {"info", LogLevel::info},
+                                      {"warning", LogLevel::warning},
+                                      {"error", LogLevel::error}},
+                                     agent.log_level);
+    section.finish();
+    return agent;
+}
+
+BufferConfig read_buffer(Section section) {
+    BufferConfig buffer;
+    buffer.durability = section.choice(
+        "durability", {{"offline", Durability::offline}, {"strict", Durability::strict}}, buffer.durability);
+    buffer.max_size = section.size("max_size", mebibytes(1), mebibytes(16 << 20), buffer.max_size);
+    buffer.max_age = section.duration("max_age", 1s, 24h * 36'500, buffer.max_age);
+    buffer.when_full = section.choice("when_full",
+                                      {{"drop_oldest", WhenFull::drop_oldest},
+                                       {"drop_newest", WhenFull::drop_newest},
+                                       {"thin", WhenFull::thin},
+                                       {"block", WhenFull::block}},
+                                      buffer.when_full);
+    buffer.memory = section.size("memory", kibibytes(64), mebibytes(64 * 1024), buffer.memory);
+    buffer.commit_interval =
+        section.duration("commit_interval", Micros(0), Micros(1h), buffer.commit_interval);
+    buffer.spill_after = section.duration("spill_after", Micros(0), Micros(1h), buffer.spill_after);
+    buffer.drain = section.choice(
+        "drain", {{"live_first", Drain::live_first}, {"oldest_first", Drain::oldest_first}}, buffer.drain);
+    buffer.drain_rate = section.integer("drain_rate", 0, 1'000'000'000, buffer.drain_rate);
+    section.finish();
+    return buffer;
+}
+
+BatchConfig read_batch(Section section) {
+    BatchConfig batch;
+    batch.max_readings = section.integer("max_readings", 1, 100'000, batch.max_readings);
+    batch.max_bytes = section.size("max_bytes", Bytes{64}, mebibytes(64), batch.max_bytes);
+    batch.max_delay = section.duration("max_delay", Micros(0), Micros(24h), batch.max_delay);
+    batch.timestamp_unit = section.choice("timestamp_unit",
+                                          {{"s", TimestampUnit::seconds},
+                                           {"ms", TimestampUnit::milliseconds},
+                                           {"us", TimestampUnit::microseconds},
+                                           {"ns", TimestampUnit::nanoseconds}},
+                                          batch.timestamp_unit);
+    section.finish();
+    return batch;
+}
+
+std::vector<std::string> not_yet_effective(const BufferConfig& buffer) {
+    const BufferConfig defaults;
+    std::vector<std::string> keys;
+    if (buffer.max_age != defaults.max_age) keys.emplace_back("buffer.max_age");
+    if (buffer.when_full != defaults.when_full) keys.emplace_back("buffer.when_full");
+    if (buffer.drain_rate != defaults.drain_rate) keys.emplace_back("buffer.drain_rate");
+    return keys;
+}
+
+}  // namespace
+
+Config read_config(const Table& root, Report& report, const DescribePlugin& describe) {
+    Section top(report, &root, {}, "at the top level");
+    Config config;
+    config.agent = read_agent(top.section("agent", "in [agent]"));
+    Section broker = top.section("broker", "in [broker]");
+    config.broker = read_broker(broker, config.agent);
+    config.buffer = read_buffer(top.section("buffer", "in [buffer]"));
+    config.batch = read_batch(top.section("batch", "in [batch]"));
+    config.inputs = read_inputs(top.sections("input", "in [[input]]"), config.agent.tags, describe, report);
+    top.finish();
+    check_topics(broker, config.broker, config.agent, config.inputs);
+    config.not_yet_effective = not_yet_effective(config.buffer);
+    return config;
+}
+
+}  // namespace holdfast::config
