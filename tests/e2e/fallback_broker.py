@@ -1,0 +1,58 @@
+"""A broker of old over TLS: refuses MQTT 5 as the standard says, hands every other connection to a real broker."""
+import socket
+import ssl
+import threading
+
+REFUSE_VERSION_5 = bytes([0x20, 0x03, 0x00, 0x84, 0x00])  # CONNACK, unsupported protocol version (MQTT 5, 3.2.2.2)
+
+
+class FallbackBroker:
+    def __init__(self, pair, backend_port):
+        self.refused = 0
+        self._backend_port = backend_port
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(pair.cert, pair.key)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self):
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            client = self._context.wrap_socket(connection, server_side=True)
+            first = client.recv(4096)
+            name = first.find(b"\x00\x04MQTT")
+            if first[name + 6] == 5:
+                self.refused += 1
+                client.sendall(REFUSE_VERSION_5)
+                client.close()
+                return
+            backend = socket.create_connection(("127.0.0.1", self._backend_port))
+            backend.sendall(first)
+            threading.Thread(target=self._pump, args=(backend, client), daemon=True).start()
+            self._pump(client, backend)
+        except OSError:
+            connection.close()
+
+    @staticmethod
+    def _pump(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

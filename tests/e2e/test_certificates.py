@@ -1,0 +1,65 @@
+"""A server that can't prove who it is gets not one byte of MQTT, and the log says why."""
+import os
+
+from case import EndToEnd
+from certificates import Authority
+from tls_sink import TlsSink
+from waiting import wait_until
+
+
+class Certificates(EndToEnd):
+    def make_sink(self, pair):
+        sink = TlsSink(pair)
+        self.addCleanup(sink.stop)
+        return sink
+
+    def assert_refused(self, pair, words):
+        """Nothing may reach a server with this certificate, over several attempts; `words` say what is wrong with it."""
+        sink = self.make_sink(pair)
+        agent = self.make_agent(self.config(sink, self.simulator()))
+        status = agent.wait_status(lambda s: s["broker"]["last_error"], "an error about the server")
+        wait_until(lambda: sink.connections >= 2, "another attempt")
+        self.assertEqual(sink.bytes, 0)
+        self.assertEqual(agent.status()["broker"]["state"], "refused")
+        self.assertRegex(status["broker"]["last_error"], words)
+        self.assertRegex(agent.log(), words)
+        self.assertEqual(status["forward"]["published_readings"], 0)
+        return status["broker"]["last_error"]
+
+    def test_good_certificate_gets_mqtt(self):
+        # Without this the tests below could not fail: the sink sees what the agent sends.
+        sink = self.make_sink(self.server_pair)
+        self.make_agent(self.config(sink, self.simulator()))
+        wait_until(lambda: sink.bytes > 0, "the agent's CONNECT")
+
+    def test_certificate_for_another_name_is_refused(self):
+        pair = self.authority.server("other-name", names="DNS:other.example.com")
+        error = self.assert_refused(pair, r"(?i)\bname|not for|does not match")
+        self.assertIn("localhost", error)
+
+    def test_expired_certificate_is_refused(self):
+        self.assert_refused(self.authority.expired_server(), r"(?i)expired")
+
+    def test_certificate_of_another_authority_is_refused(self):
+        other = Authority(self.directory, "other-ca")
+        self.assert_refused(other.server("stranger"), r"(?i)authority|issuer|not trusted|\bCA\b")
+
+    def test_certificate_signed_by_itself_is_refused(self):
+        base = os.path.join(self.directory, "self-signed")
+        Authority(self.directory, "self-signed")
+        self.assert_refused(type(self.server_pair)(base + ".crt", base + ".key"), r"(?i)self.signed|authority|trusted|\bCA\b|name")
+
+    def test_verification_off_needs_a_second_word_and_warns(self):
+        other = Authority(self.directory, "other-ca")
+        sink = self.make_sink(other.server("stranger"))
+        config = self.config(sink, self.simulator())
+        config["broker"]["tls"] = {"verify": False}
+        agent = self.make_agent(config, started=False)
+        refused = agent.command("check")
+        self.assertEqual(refused.returncode, 78)
+        self.assertIn("insecure", refused.stderr)
+        config["broker"]["tls"]["insecure"] = True
+        agent.configure(config)
+        agent.start()
+        wait_until(lambda: sink.bytes > 0, "the agent's CONNECT")
+        self.assertIn("certificate verification is off", agent.log())
