@@ -1,0 +1,116 @@
+#!/bin/bash
+# test.sh: builds everything and runs all tests; the last line says how many passed, failed and were skipped.
+#
+# Installs what is missing with apt, saying so first (as root, or with sudo). Environment: FUZZ_SECONDS a fuzzer (20),
+# HOLDFAST_LONG=1 for the long forms of the end-to-end tests. Exit status: 0 when nothing failed.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+passed=0 failed=0 skipped=0
+broken=()
+began=$SECONDS
+
+stage() { printf '\n=== %s (after %d min %02d s)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
+
+# verdict NAME STATUS: counts a check that is one whole; 77 means skipped.
+verdict() {
+    case $2 in
+        0) passed=$((passed + 1)) ;;
+        77) skipped=$((skipped + 1)) ;;
+        *) failed=$((failed + 1)) broken+=("$1") ;;
+    esac
+}
+
+# build DIRECTORY CMAKE-OPTION...: false, and a verdict, when it does not build.
+build() {
+    local directory=$1
+    shift
+    if cmake -S . -B "$directory" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@" \
+        >"$directory.log" 2>&1 && cmake --build "$directory" -j"$(nproc)"; then
+        return 0
+    fi
+    tail -n 20 "$directory.log"
+    verdict "build of $directory" 1
+    return 1
+}
+
+# run_ctest DIRECTORY CTEST-OPTION...: adds what ctest counted.
+run_ctest() {
+    local directory=$1 report=$PWD/$1/ctest.xml status=0 total failures skips
+    shift
+    rm -f "$report"
+    ctest --test-dir "$directory" --output-junit "$report" --output-on-failure --no-tests=error "$@" || status=$?
+    count() { sed -n "/<testsuite/,/>/s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$report" 2>/dev/null | head -n 1; }
+    total=$(count tests) failures=$(count failures) skips=$(count skipped)
+    failed=$((failed + ${failures:-0}))
+    skipped=$((skipped + ${skips:-0}))
+    passed=$((passed + ${total:-0} - ${failures:-0} - ${skips:-0}))
+    [ $status = 0 ] || broken+=("tests in $directory")
+    if [ $status != 0 ] && [ "${failures:-0}" = 0 ]; then failed=$((failed + 1)); fi
+}
+
+fuzz() {
+    local program name work
+    for program in build/fuzz/bin/fuzz_*; do
+        name=${program##*/fuzz_}
+        work=build/fuzz/corpus/$name
+        mkdir -p "$work"
+        local seeds=()
+        [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
+        echo "fuzz_$name for ${FUZZ_SECONDS:-20} s"
+        if "$program" -max_total_time="${FUZZ_SECONDS:-20}" -artifact_prefix=build/fuzz/ "$work" "${seeds[@]}" \
+            >"build/fuzz/$name.log" 2>&1; then
+            tail -n 1 "build/fuzz/$name.log"
+            verdict "fuzz_$name" 0
+        else
+            tail -n 40 "build/fuzz/$name.log"
+            verdict "fuzz_$name" 1
+        fi
+    done
+}
+
+# A program that counts for itself ends with "N passed, N failed".
+package() {
+    local log=build/package.log status=0 counts
+    rm -rf build/package
+    tests/package/build-deb.sh build/package || status=$?
+    verdict "build of the package" $status
+    [ $status = 0 ] || return 0
+    tests/package/install-test.sh build/package/holdfast_[0-9]*.deb 2>&1 | tee "$log" || status=$?
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
+    if [ -z "$counts" ]; then
+        verdict "test of the package" $status
+        return 0
+    fi
+    passed=$((passed + ${counts%% *}))
+    counts=${counts#*, }
+    failed=$((failed + ${counts%% *}))
+    [ "${counts%% *}" = 0 ] && [ $status = 0 ] || broken+=("test of the package")
+    if [ "${counts%% *}" = 0 ] && [ $status != 0 ]; then failed=$((failed + 1)); fi
+}
+
+stage "packages"
+.ci/install build test package
+mkdir -p build
+
+stage "build and tests"
+if build build/test -DCMAKE_BUILD_TYPE=RelWithDebInfo; then run_ctest build/test -j2; fi
+
+stage "unit tests under address and undefined behaviour sanitizers"
+if build build/test-asan -DCMAKE_BUILD_TYPE=Debug -DHOLDFAST_SANITIZE=address,undefined; then
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/test-asan -j2 -LE e2e
+fi
+
+stage "fuzzers"
+if build build/fuzz -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DHOLDFAST_TESTS=OFF \
+    -DHOLDFAST_FUZZERS=ON -DHOLDFAST_SANITIZE=address,undefined; then
+    fuzz
+fi
+
+stage "package"
+package
+
+stage "done"
+[ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
