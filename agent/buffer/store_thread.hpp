@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <variant>
+#include <vector>
 
 #include "base/mailbox.hpp"
 #include "buffer/buffer.hpp"
@@ -15,8 +17,10 @@ namespace holdfast {
 
 class StoreThread final : public BatchSource {
   public:
-    // `room` is called on the store thread when has_room() has become true again; it must only wake its receiver.
-    StoreThread(std::unique_ptr<Buffer> buffer, const Clock& clock, Bytes inbox_limit, std::function<void()> room);
+    // `room` is called on the store thread when has_room() has become true again; it must only wake its
+    // receiver.
+    StoreThread(std::unique_ptr<Buffer> buffer, const Clock& clock, Bytes inbox_limit,
+                std::function<void()> room);
     ~StoreThread() override;
 
     // `sink` gets the batches that are demanded; null: none are offered. It must outlive stop().
@@ -27,18 +31,74 @@ class StoreThread final : public BatchSource {
     // Main thread. Never blocks and never drops: the caller asks has_room() before it takes in more.
     void append(Batch batch);
     // False while more than inbox_limit bytes wait for the store thread (a slow disk): intake has to pause.
-    bool has_room() const;
+    // True again when half of them are taken.
+    bool has_room() const { return !full_.load(std::memory_order_relaxed); }
 
     void demand(std::uint32_t count) override;
     void acknowledge(std::vector<std::uint64_t> seqs) override;
     void give_back(std::vector<std::uint64_t> seqs) override;
     void set_link(bool up) override;
 
-    std::uint64_t epoch() const;
-    // A copy of the latest state, at most one turn of the loop old; what still waits in the inbox counts as in memory.
+    std::uint64_t epoch() const { return epoch_; }
+    // A copy of the latest state, at most one turn of the loop old; what still waits in the inbox counts as
+    // in memory.
     BufferStatus status() const;
     // When the loop last came round; with nothing to do it still does so every few seconds. For the watchdog.
-    MonoTime last_progress() const;
+    MonoTime last_progress() const { return last_progress_.load(std::memory_order_relaxed); }
+
+  private:
+    struct Demand {
+        std::uint32_t count;
+    };
+    struct Acknowledge {
+        std::vector<std::uint64_t> seqs;
+    };
+    struct GiveBack {
+        std::vector<std::uint64_t> seqs;
+    };
+    struct Link {
+        bool up;
+    };
+    struct Stop {};
+    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Link, Stop>;
+
+    // What was posted and is not in status_ yet.
+    struct Inbox {
+        std::uint64_t batches = 0;
+        std::uint64_t readings = 0;
+        std::uint64_t bytes = 0;
+        void add(const Batch& batch);
+        void subtract(const Inbox& taken);
+    };
+
+    void run();
+    // Works off what was taken; false when it was told to stop.
+    bool handle(std::vector<Message>& messages);
+    bool handle(Message& message, Inbox& taken);
+    // The end of a turn: offers, commits, tells the state. Returns when the next one is due.
+    MonoTime settle(Inbox& taken);
+    void offer();
+    void publish_state(Inbox& taken);
+
+    std::unique_ptr<Buffer> buffer_;
+    const Clock& clock_;
+    const std::uint64_t epoch_;
+    const Bytes inbox_limit_;
+    const std::function<void()> room_;
+    Mailbox<Message> mailbox_;
+    std::atomic<bool> full_ = false;
+    std::atomic<MonoTime> last_progress_;
+
+    mutable std::mutex mutex_;  // status_ and inbox_, which add up
+    BufferStatus status_;
+    Inbox inbox_;
+
+    // The store thread's own.
+    BatchSink* sink_ = nullptr;
+    std::uint64_t demanded_ = 0;
+    Result<void> closed_;
+
+    std::thread thread_;
 };
 
 }  // namespace holdfast

@@ -1,0 +1,453 @@
+#include "buffer/batch_database.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "buffer/checksum.hpp"
+#include "buffer/schema.hpp"
+
+namespace holdfast {
+namespace {
+
+constexpr std::int64_t page_bytes = 4096;
+// Rows that may be counted at open: a few MiB to read after a kill.
+constexpr std::uint64_t most_uncounted = 2'000;
+// A file up to this size is checked whole at open after a kill; of a larger one the rest is found out when it
+// is read.
+constexpr std::int64_t most_checked_pages = 8'192;
+
+constexpr std::string_view lane_names[priority_count] = {"low", "normal", "high"};
+
+constexpr std::string_view columns =
+    "seq, input, kind, count, first_us, last_us, boot, wall_offset_us, synchronised, checksum, body";
+enum Column {
+    seq,
+    input,
+    kind,
+    count,
+    first_us,
+    last_us,
+    boot,
+    wall_offset_us,
+    synchronised,
+    checksum,
+    body
+};
+
+std::int64_t to_signed(std::uint64_t value) {
+    return static_cast<std::int64_t>(value);
+}
+std::uint64_t to_unsigned(std::int64_t value) {
+    return static_cast<std::uint64_t>(value);
+}
+
+// Over the body, then over seq, kind, count, first_us, last_us and wall_offset_us as 8 bytes each,
+// little-endian.
+std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body) {
+    const std::uint64_t fields[] = {header.seq,
+                                    static_cast<std::uint64_t>(header.kind),
+                                    header.count,
+                                    to_unsigned(header.first_us),
+                                    to_unsigned(header.last_us),
+                                    to_unsigned(header.wall_offset_us)};
+    char bytes[sizeof fields];
+    for (std::size_t i = 0; i < sizeof bytes; ++i)
+        bytes[i] = static_cast<char>(fields[i / 8] >> (i % 8 * 8));
+    // As a signed 32-bit number: 4 bytes in the row.
+    return static_cast<std::int32_t>(crc32c({bytes, sizeof bytes}, crc32c(batch_body)));
+}
+
+std::string table_of(Priority priority) {
+    return "batches_" + std::string(lane_names[index_of(priority)]);
+}
+
+std::string meta_key(std::string_view what, std::size_t lane) {
+    return std::string(what) + "." + std::string(lane_names[lane]);
+}
+
+std::uint64_t size_of(const std::filesystem::path& file) {
+    std::error_code missing;
+    const std::uintmax_t size = std::filesystem::file_size(file, missing);
+    return missing ? 0 : size;
+}
+
+}  // namespace
+
+FileBudget::FileBudget(Bytes max_size)
+    : wal_bytes(std::clamp<std::uint64_t>(max_size.count / 4, 256 * 1024, 8 * 1024 * 1024)) {
+    const std::uint64_t file = max_size.count > 2 * wal_bytes ? max_size.count - wal_bytes : wal_bytes;
+    database_pages = to_signed(file) / page_bytes;
+    checkpoint_pages = std::min<std::int64_t>(1'000, to_signed(wal_bytes) / 2 / page_bytes);
+    transaction_bytes = wal_bytes / 8;
+}
+
+BatchDatabase::BatchDatabase(std::filesystem::path file, Bytes max_size, Database database)
+    : file_(std::move(file)),
+      wal_(file_.string() + "-wal"),
+      budget_(max_size),
+      database_(std::move(database)) {}
+
+Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open(const std::filesystem::path& file,
+                                                           Bytes max_size) {
+    const auto fail = [&](Error error) {
+        error.text = file.string() + ": " + error.text;
+        return error;
+    };
+    auto database = Database::open(file);
+    if (!database) return fail(database.error());
+    if (auto done = set_up_schema(*database, FileBudget(max_size)); !done) return fail(done.error());
+    std::unique_ptr<BatchDatabase> opened(new BatchDatabase(file, max_size, std::move(*database)));
+    auto done = opened->prepare();
+    if (done) done = opened->load();
+    if (!done) {
+        opened->abandon();
+        return fail(done.error());
+    }
+    return opened;
+}
+
+Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open_damaged(const std::filesystem::path& file) {
+    auto database = Database::open(file);
+    if (!database) return database.error();
+    database->on_close(Database::Wal::keep);
+    database->harden();
+    std::unique_ptr<BatchDatabase> opened(new BatchDatabase(file, Bytes{}, std::move(*database)));
+    if (auto done = opened->prepare(); !done) return done.error();
+    return opened;
+}
+
+Result<void> BatchDatabase::prepare() {
+    Result<void> all;
+    const auto make = [&](Statement& statement, const std::string& sql) {
+        if (!all) return;
+        if (auto prepared = database_.prepare(sql))
+            statement = std::move(*prepared);
+        else
+            all = prepared.error();
+    };
+    const std::string names(columns);
+    for (std::size_t lane = 0; lane < priority_count; ++lane) {
+        const std::string table = table_of(static_cast<Priority>(lane));
+        make(lanes_[lane].insert,
+             "INSERT OR IGNORE INTO " + table + "(" + names + ") VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+        make(lanes_[lane].erase, "DELETE FROM " + table + " WHERE seq=?");
+        make(lanes_[lane].select,
+             "SELECT " + names + " FROM " + table + " WHERE seq BETWEEN ? AND ? ORDER BY seq");
+        make(lanes_[lane].exists, "SELECT 1 FROM " + table + " WHERE seq=?");
+    }
+    make(set_meta_, "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value");
+    make(get_meta_, "SELECT value FROM meta WHERE key=?");
+    make(add_input_, "INSERT OR IGNORE INTO inputs(name) VALUES (?)");
+    make(find_input_, "SELECT id FROM inputs WHERE name=?");
+    make(input_name_, "SELECT name FROM inputs WHERE id=?");
+    make(add_boot_, "INSERT OR IGNORE INTO boots(boot) VALUES (?)");
+    make(find_boot_, "SELECT id FROM boots WHERE boot=?");
+    make(boot_id_, "SELECT boot FROM boots WHERE id=?");
+    make(page_count_, "PRAGMA page_count");
+    make(freelist_count_, "PRAGMA freelist_count");
+    return all;
+}
+
+Result<void> BatchDatabase::load() {
+    const auto epoch = meta("epoch");
+    if (!epoch) return epoch.error();
+    const auto next = meta("next_seq");
+    if (!next) return next.error();
+    const auto clean = meta("clean");
+    if (!clean) return clean.error();
+    if (*epoch == 0 || *next == 0) return Error{Error::Kind::corrupt, "it has lost its epoch"};
+    epoch_ = *epoch;
+    book_.next_seq = *next;
+    closed_cleanly_ = *clean == 1;
+    for (std::size_t lane = 0; lane < priority_count; ++lane)
+        if (auto done = load_lane(static_cast<Priority>(lane)); !done) return done;
+    return {};
+}
+
+// The totals are exact without reading every row: a transaction that does more than add rows at the end
+// writes them down, so what is missing in them are the rows above counted_through.
+Result<void> BatchDatabase::load_lane(Priority priority) {
+    LaneBook& book = book_.lanes[index_of(priority)];
+    const auto batches = meta(meta_key("batches", index_of(priority)));
+    const auto readings = meta(meta_key("readings", index_of(priority)));
+    const auto through = meta(meta_key("counted", index_of(priority)));
+    if (!batches || !readings || !through) return Error{Error::Kind::corrupt, "its totals can't be read"};
+    book = {{*batches, *readings}, *through, *through, 0};
+    auto rest = database_.prepare(
+        "SELECT count(*), ifnull(sum(iif(kind=0, count, 0)), 0), ifnull(max(seq), 0) FROM " +
+        table_of(priority) + " WHERE seq > ?");
+    if (!rest) return rest.error();
+    return rest->bind(1, to_signed(*through)).each([&](const Statement& row) {
+        book.uncounted = to_unsigned(row.integer(0));
+        book.totals.batches += book.uncounted;
+        book.totals.readings += to_unsigned(row.integer(1));
+        book.last_seq = std::max(book.last_seq, to_unsigned(row.integer(2)));
+        return true;
+    });
+}
+
+Result<std::uint64_t> BatchDatabase::meta(std::string_view key) {
+    const auto value = get_meta_.bind_text(1, key).value();
+    if (!value) return value.error();
+    return to_unsigned(*value);
+}
+
+Result<void> BatchDatabase::set_meta(std::string_view key, std::uint64_t value) {
+    return set_meta_.bind_text(1, key).bind(2, to_signed(value)).run();
+}
+
+Result<void> BatchDatabase::write_totals() {
+    for (std::size_t lane = 0; lane < priority_count; ++lane) {
+        LaneBook& book = book_.lanes[lane];
+        book.counted_through = std::max(book.counted_through, book.last_seq);
+        book.uncounted = 0;
+        if (auto done = set_meta(meta_key("batches", lane), book.totals.batches); !done) return done;
+        if (auto done = set_meta(meta_key("readings", lane), book.totals.readings); !done) return done;
+        if (auto done = set_meta(meta_key("counted", lane), book.counted_through); !done) return done;
+    }
+    book_.recount = false;
+    return {};
+}
+
+Result<void> BatchDatabase::check() {
+    if (file_pages() > most_checked_pages) return {};
+    const auto verdict = database_.text("PRAGMA quick_check(1)");
+    if (!verdict) return verdict.error();
+    if (*verdict != "ok") return Error{Error::Kind::corrupt, file_.string() + ": " + *verdict};
+    return {};
+}
+
+Result<std::int64_t> BatchDatabase::intern_input(const std::string& name) {
+    if (const auto known = input_ids_.find(name); known != input_ids_.end()) return known->second;
+    if (auto done = add_input_.bind_text(1, name).run(); !done) return done.error();
+    const auto id = find_input_.bind_text(1, name).value();
+    if (id) input_ids_.emplace(name, *id);
+    return id;
+}
+
+Result<std::int64_t> BatchDatabase::intern_boot(const BootId& boot_id) {
+    if (const auto known = boot_refs_.find(boot_id); known != boot_refs_.end()) return known->second;
+    const std::string_view bytes(reinterpret_cast<const char*>(boot_id.data()), boot_id.size());
+    if (auto done = add_boot_.bind_blob(1, bytes).run(); !done) return done.error();
+    const auto id = find_boot_.bind_blob(1, bytes).value();
+    if (id) boot_refs_.emplace(boot_id, *id);
+    return id;
+}
+
+void BatchDatabase::forget_names() {
+    input_ids_.clear();
+    input_names_.clear();
+    boot_refs_.clear();
+    boot_ids_.clear();
+}
+
+Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
+    Batch batch;
+    BatchHeader& header = batch.header;
+    header.seq = to_unsigned(row.integer(seq));
+    header.priority = priority;
+    header.kind = row.integer(kind) == 0 ? BatchKind::readings : BatchKind::gap;
+    header.count = static_cast<std::uint32_t>(row.integer(count));
+    header.first_us = row.integer(first_us);
+    header.last_us = row.integer(last_us);
+    header.wall_offset_us = row.integer(wall_offset_us);
+    header.clock_synchronised = row.integer(synchronised) != 0;
+    auto [name, new_name] = input_names_.try_emplace(row.integer(input));
+    if (new_name) {
+        auto found = input_name_.bind(1, name->first).each([&](const Statement& known) {
+            name->second = known.bytes(0);
+            return false;
+        });
+        if (!found) return found.error();
+    }
+    header.input = name->second;
+    auto [boot_id, new_boot] = boot_ids_.try_emplace(row.integer(boot));
+    if (new_boot) {
+        auto found = boot_id_.bind(1, boot_id->first).each([&](const Statement& known) {
+            const std::string_view bytes = known.bytes(0);
+            std::memcpy(boot_id->second.data(), bytes.data(), std::min(bytes.size(), boot_id->second.size()));
+            return false;
+        });
+        if (!found) return found.error();
+    }
+    header.boot = boot_id->second;
+    batch.body = row.bytes(body);
+    return batch;
+}
+
+Result<BatchDatabase::Rows> BatchDatabase::read(Priority priority, std::uint64_t from, std::uint64_t to,
+                                                ReadLimit limit, const Wanted& wanted) {
+    Rows rows;
+    rows.next = to + 1;
+    std::size_t bytes = 0;
+    Result<void> sound;
+    Statement& select = lanes_[index_of(priority)].select;
+    auto done = select.bind(1, to_signed(from)).bind(2, to_signed(to)).each([&](const Statement& row) {
+        const std::uint64_t at = to_unsigned(row.integer(seq));
+        if (!wanted(at)) return true;
+        auto batch = decode(row, priority);
+        if (!batch) {
+            sound = batch.error();
+            return false;
+        }
+        bytes += batch->body.size();
+        if (batch->header.input.empty() || row.integer(checksum) != checksum_of(batch->header, batch->body))
+            rows.damaged.push_back(std::move(batch->header));
+        else
+            rows.batches.push_back(std::move(*batch));
+        if (rows.batches.size() < limit.rows && bytes < limit.bytes) return true;
+        rows.next = at + 1;
+        return false;
+    });
+    if (!done) return done.error();
+    if (!sound) return sound.error();
+    return rows;
+}
+
+Result<bool> BatchDatabase::contains(Priority priority, std::uint64_t wanted) {
+    const auto found = lanes_[index_of(priority)].exists.bind(1, to_signed(wanted)).value();
+    if (!found) return found.error();
+    return *found != 0;
+}
+
+Result<std::int64_t> BatchDatabase::unused_pages() {
+    return freelist_count_.value();
+}
+
+std::int64_t BatchDatabase::file_pages() {
+    return page_count_.value().value_or(0);
+}
+
+Result<std::int64_t> BatchDatabase::free_pages() {
+    const auto pages = page_count_.value();
+    if (!pages) return pages.error();
+    const auto unused = freelist_count_.value();
+    if (!unused) return unused.error();
+    return budget_.database_pages - *pages + *unused;
+}
+
+// A leaf page holds as many rows as fit side by side; what is larger than a page goes to pages of its own.
+std::int64_t BatchDatabase::row_cost(std::size_t body_bytes) {
+    constexpr std::int64_t row_overhead = 64;
+    constexpr std::int64_t room = page_bytes - 35;
+    const std::int64_t row = static_cast<std::int64_t>(body_bytes) + row_overhead;
+    return row <= room ? page_bytes / (room / row) : (row / (page_bytes - 4) + 2) * page_bytes;
+}
+
+// Beside the rows: inner pages, the map of the vacuum, totals, names.
+std::int64_t BatchDatabase::pages_for(std::int64_t cost) {
+    return cost / page_bytes + cost / page_bytes / 32 + 12;
+}
+
+Result<void> BatchDatabase::shrink(std::int64_t pages) {
+    return database_.execute(("PRAGMA incremental_vacuum(" + std::to_string(pages) + ")").c_str());
+}
+
+Result<void> BatchDatabase::truncate_wal() {
+    return database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+Result<void> BatchDatabase::limit_wal() {
+    if (size_of(wal_) <= budget_.wal_bytes) return {};
+    return truncate_wal();
+}
+
+std::uint64_t BatchDatabase::file_bytes() const {
+    return size_of(file_) + size_of(wal_);
+}
+
+struct BatchDatabase::Write::Before {
+    Book book;
+};
+
+BatchDatabase::Write::Write(BatchDatabase& database, Transaction transaction)
+    : database_(&database),
+      before_(std::make_unique<Before>(Before{database.book_})),
+      transaction_(std::move(transaction)) {}
+
+BatchDatabase::Write::Write(Write&&) noexcept = default;
+
+BatchDatabase::Write::~Write() {
+    if (before_ == nullptr) return;
+    database_->book_ = before_->book;
+    database_->forget_names();
+}
+
+Result<BatchDatabase::Write> BatchDatabase::write() {
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) return transaction.error();
+    return Write(*this, std::move(*transaction));
+}
+
+Result<void> BatchDatabase::Write::put(const Batch& batch) {
+    const BatchHeader& header = batch.header;
+    const auto input_id = database_->intern_input(header.input);
+    if (!input_id) return input_id.error();
+    const auto boot_ref = database_->intern_boot(header.boot);
+    if (!boot_ref) return boot_ref.error();
+    Statement& insert = database_->lanes_[index_of(header.priority)].insert;
+    auto done = insert.bind(1 + seq, to_signed(header.seq))
+                    .bind(1 + input, *input_id)
+                    .bind(1 + kind, static_cast<std::int64_t>(header.kind))
+                    .bind(1 + count, header.count)
+                    .bind(1 + first_us, header.first_us)
+                    .bind(1 + last_us, header.last_us)
+                    .bind(1 + boot, *boot_ref)
+                    .bind(1 + wall_offset_us, header.wall_offset_us)
+                    .bind(1 + synchronised, header.clock_synchronised ? 1 : 0)
+                    .bind(1 + checksum, checksum_of(header, batch.body))
+                    .bind_blob(1 + body, batch.body)
+                    .run();
+    // It is there already when a commit failed that reached the disk after all.
+    if (!done || database_->database_.changes() == 0) return done;
+    LaneBook& book = database_->book_.lanes[index_of(header.priority)];
+    if (header.seq <= book.counted_through) database_->book_.recount = true;
+    book.last_seq = std::max(book.last_seq, header.seq);
+    book.totals.batches += 1;
+    book.totals.readings += readings_held(header);
+    book.uncounted += 1;
+    return {};
+}
+
+Result<void> BatchDatabase::Write::erase(Priority priority, std::uint64_t row, std::uint64_t readings) {
+    auto done = database_->lanes_[index_of(priority)].erase.bind(1, to_signed(row)).run();
+    if (!done || database_->database_.changes() == 0) return done;
+    LaneBook& book = database_->book_.lanes[index_of(priority)];
+    book.totals.batches -= std::min<std::uint64_t>(book.totals.batches, 1);
+    book.totals.readings -= std::min(book.totals.readings, readings);
+    database_->book_.recount = true;
+    return {};
+}
+
+Result<void> BatchDatabase::Write::reserve(std::uint64_t next_seq) {
+    database_->book_.next_seq = next_seq;
+    if (auto done = database_->set_meta("next_seq", next_seq); !done) return done;
+    return database_->set_meta("clean", 0);
+}
+
+Result<void> BatchDatabase::Write::adopt(std::uint64_t epoch) {
+    auto done = database_->set_meta("epoch", epoch);
+    if (done) database_->epoch_ = epoch;
+    return done;
+}
+
+Result<void> BatchDatabase::Write::mark_clean() {
+    database_->book_.recount = true;
+    return database_->set_meta("clean", 1);
+}
+
+Result<void> BatchDatabase::Write::commit() {
+    const auto& lanes = database_->book_.lanes;
+    const bool many = std::any_of(lanes.begin(), lanes.end(),
+                                  [](const LaneBook& lane) { return lane.uncounted > most_uncounted; });
+    if (many || database_->book_.recount)
+        if (auto done = database_->write_totals(); !done) return done;
+    if (auto done = transaction_.commit(); !done) return done;
+    before_.reset();
+    // What is committed stays so when this fails; the next commit meets the same fault and says it.
+    (void)database_->limit_wal();
+    return {};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,206 @@
+#include "buffer/sqlite.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/unique_fd.hpp"
+
+namespace holdfast {
+namespace {
+
+Error::Kind kind_of(int code) {
+    switch (code & 0xFF) {
+        case SQLITE_FULL:
+            return Error::Kind::full;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            return Error::Kind::corrupt;
+        case SQLITE_MISUSE:
+        case SQLITE_RANGE:
+        case SQLITE_CONSTRAINT:
+        case SQLITE_MISMATCH:
+            return Error::Kind::bug;
+        default:
+            return Error::Kind::retry;
+    }
+}
+
+Error failure(sqlite3* connection, int code) {
+    std::string text = sqlite3_errstr(code);
+    if (connection != nullptr) {
+        const std::string_view detail = sqlite3_errmsg(connection);
+        if (detail != text) text.append(": ").append(detail);
+        if (const int cause = sqlite3_system_errno(connection); cause != 0 && (code & 0xFF) != SQLITE_CORRUPT)
+            return system_error(kind_of(code), std::move(text), cause);
+    }
+    return {kind_of(code), std::move(text), code};
+}
+
+// SQLite would make it readable for all; the WAL gets the same mode as the database.
+Result<void> make_private_file(const std::filesystem::path& file) {
+    const UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd) return system_error(Error::Kind::retry, "cannot open or make " + file.string(), errno);
+    return {};
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+    sqlite3_finalize(statement);
+}
+
+// Binding can only fail for an index or a size that no caller uses; step would then fail, too.
+Statement& Statement::bind(int index, std::int64_t value) {
+    sqlite3_bind_int64(statement_.get(), index, value);
+    return *this;
+}
+
+Statement& Statement::bind_text(int index, std::string_view value) {
+    sqlite3_bind_text64(statement_.get(), index, value.data(), value.size(), nullptr, SQLITE_UTF8);
+    return *this;
+}
+
+Statement& Statement::bind_blob(int index, std::string_view value) {
+    // A null pointer would bind NULL.
+    sqlite3_bind_blob64(statement_.get(), index, value.empty() ? "" : value.data(), value.size(), nullptr);
+    return *this;
+}
+
+Result<bool> Statement::step() {
+    const int code = sqlite3_step(statement_.get());
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return failure(sqlite3_db_handle(statement_.get()), code);
+}
+
+void Statement::reset() {
+    sqlite3_reset(statement_.get());
+}
+
+Result<void> Statement::run() {
+    return each([](const Statement&) { return true; });
+}
+
+Result<std::int64_t> Statement::value() {
+    std::int64_t found = 0;
+    if (auto done = each([&](const Statement& row) {
+            found = row.integer(0);
+            return false;
+        });
+        !done)
+        return done.error();
+    return found;
+}
+
+std::int64_t Statement::integer(int column) const {
+    return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string_view Statement::bytes(int column) const {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+    return data == nullptr
+               ? std::string_view{}
+               : std::string_view(data,
+                                  static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)));
+}
+
+void Database::Close::operator()(sqlite3* connection) const {
+    sqlite3_close_v2(connection);
+}
+
+Result<Database> Database::open(const std::filesystem::path& file) {
+    if (auto made = make_private_file(file); !made) return made.error();
+    Database database;
+    database.vfs_ = std::make_unique<CountingVfs>();
+    sqlite3* connection = nullptr;
+    const int code = sqlite3_open_v2(
+        file.c_str(), &connection,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
+        database.vfs_->name());
+    database.connection_.reset(connection);
+    if (code != SQLITE_OK) return failure(connection, code);
+    // Before the first access, so that no second process can share the WAL (it would corrupt it:
+    // sqlite.org/wal.html#walresetbug).
+    if (auto set = database.set("locking_mode", "EXCLUSIVE", "exclusive"); !set) return set.error();
+    return database;
+}
+
+Result<void> Database::execute(const char* sql) {
+    const int code = sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return failure(connection_.get(), code);
+    return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+    sqlite3_stmt* statement = nullptr;
+    const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    if (code != SQLITE_OK) return failure(connection_.get(), code);
+    return Statement(statement);
+}
+
+Result<std::int64_t> Database::number(const char* sql) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    return statement->value();
+}
+
+Result<std::string> Database::text(const char* sql) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    std::string found;
+    if (auto done = statement->each([&](const Statement& row) {
+            found = row.bytes(0);
+            return false;
+        });
+        !done)
+        return done.error();
+    return found;
+}
+
+Result<void> Database::set(std::string_view name, std::string_view value, std::string_view read_back) {
+    const std::string pragma = "PRAGMA " + std::string(name);
+    if (auto done = execute((pragma + "=" + std::string(value)).c_str()); !done) return done;
+    const auto found = text(pragma.c_str());
+    if (!found) return found.error();
+    if (*found != read_back)
+        return Error{Error::Kind::config,
+                     pragma + " is " + *found + " and cannot be made " + std::string(read_back)};
+    return {};
+}
+
+std::int64_t Database::changes() const {
+    return sqlite3_changes64(connection_.get());
+}
+
+void Database::on_close(Wal wal) {
+    sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, wal == Wal::keep ? 1 : 0, nullptr);
+}
+
+void Database::harden() {
+    sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+}
+
+Result<Transaction> Transaction::begin(Database& database) {
+    if (auto begun = database.execute("BEGIN IMMEDIATE"); !begun) return begun.error();
+    return Transaction(database);
+}
+
+Transaction::~Transaction() {
+    // SQLite may have rolled back by itself (SQLITE_FULL, SQLITE_IOERR): then this fails, and all is as it
+    // should be.
+    if (database_ != nullptr) (void)database_->execute("ROLLBACK");
+}
+
+Result<void> Transaction::commit() {
+    if (auto done = database_->execute("COMMIT"); !done) return done;
+    database_ = nullptr;
+    return {};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,174 @@
+#include "buffer/store_thread.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "buffer/batch_database.hpp"
+
+namespace holdfast {
+namespace {
+
+constexpr std::chrono::seconds heartbeat{2};
+// A turn never works off more of a long inbox than this before it looks after offers and commits.
+constexpr std::size_t messages_per_turn = 64;
+constexpr std::size_t batches_per_offer = 64;
+
+}  // namespace
+
+void StoreThread::Inbox::add(const Batch& batch) {
+    batches += 1;
+    readings += readings_held(batch.header);
+    bytes += batch.body.size();
+}
+
+void StoreThread::Inbox::subtract(const Inbox& taken) {
+    batches -= taken.batches;
+    readings -= taken.readings;
+    bytes -= taken.bytes;
+}
+
+StoreThread::StoreThread(std::unique_ptr<Buffer> buffer, const Clock& clock, Bytes inbox_limit,
+                         std::function<void()> room)
+    : buffer_(std::move(buffer)),
+      clock_(clock),
+      epoch_(buffer_->epoch()),
+      inbox_limit_(inbox_limit),
+      room_(std::move(room)),
+      last_progress_(clock.now()),
+      status_(buffer_->status()) {}
+
+// stop() was called, or the thread never started: a destructor does not flush.
+StoreThread::~StoreThread() {
+    if (thread_.joinable()) (void)stop();
+}
+
+void StoreThread::start(BatchSink* sink) {
+    sink_ = sink;
+    thread_ = std::thread([this] { run(); });
+}
+
+Result<void> StoreThread::stop() {
+    mailbox_.post(Stop{});
+    thread_.join();
+    return closed_;
+}
+
+void StoreThread::append(Batch batch) {
+    {
+        const std::lock_guard lock(mutex_);
+        inbox_.add(batch);
+        if (inbox_.bytes > inbox_limit_.count) full_ = true;
+    }
+    mailbox_.post(std::move(batch));
+}
+
+void StoreThread::demand(std::uint32_t count) {
+    mailbox_.post(Demand{count});
+}
+
+void StoreThread::acknowledge(std::vector<std::uint64_t> seqs) {
+    mailbox_.post(Acknowledge{std::move(seqs)});
+}
+
+void StoreThread::give_back(std::vector<std::uint64_t> seqs) {
+    mailbox_.post(GiveBack{std::move(seqs)});
+}
+
+void StoreThread::set_link(bool up) {
+    mailbox_.post(Link{up});
+}
+
+BufferStatus StoreThread::status() const {
+    const std::lock_guard lock(mutex_);
+    BufferStatus status = status_;
+    status.batches += inbox_.batches;
+    status.readings += inbox_.readings;
+    status.in_memory_readings += inbox_.readings;
+    return status;
+}
+
+void StoreThread::run() {
+    std::vector<Message> messages;
+    Inbox nothing;
+    MonoTime due = settle(nothing);
+    do {
+        mailbox_.take(messages, due);
+        if (!handle(messages)) break;
+        due = settle(nothing);
+    } while (true);
+    closed_ = buffer_->close();
+    publish_state(nothing);
+}
+
+bool StoreThread::handle(std::vector<Message>& messages) {
+    Inbox taken;
+    std::size_t handled = 0;
+    bool go_on = true;
+    for (Message& message : messages) {
+        go_on = handle(message, taken) && go_on;
+        if (++handled % messages_per_turn == 0) settle(taken);
+    }
+    publish_state(taken);
+    return go_on;
+}
+
+bool StoreThread::handle(Message& message, Inbox& taken) {
+    if (auto* batch = std::get_if<Batch>(&message)) {
+        taken.add(*batch);
+        buffer_->append(std::move(*batch));
+    } else if (const auto* demand = std::get_if<Demand>(&message)) {
+        demanded_ += demand->count;
+    } else if (const auto* acknowledged = std::get_if<Acknowledge>(&message)) {
+        for (const std::uint64_t seq : acknowledged->seqs)
+            buffer_->ack(seq);
+    } else if (const auto* returned = std::get_if<GiveBack>(&message)) {
+        for (const std::uint64_t seq : returned->seqs)
+            buffer_->give_back(seq);
+    } else if (const auto* link = std::get_if<Link>(&message)) {
+        buffer_->set_link(link->up);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+// Offers go first: a commit may take long. Those of `strict` durability come after it.
+MonoTime StoreThread::settle(Inbox& taken) {
+    offer();
+    const auto due = buffer_->step();
+    offer();
+    publish_state(taken);
+    const MonoTime latest = clock_.now() + heartbeat;
+    return due ? std::min(*due, latest) : latest;
+}
+
+void StoreThread::offer() {
+    while (sink_ != nullptr && demanded_ > 0) {
+        std::vector<Batch> batches;
+        while (batches.size() < std::min<std::uint64_t>(demanded_, batches_per_offer)) {
+            auto batch = buffer_->peek();
+            if (!batch) break;
+            batches.push_back(std::move(*batch));
+        }
+        if (batches.empty()) return;
+        demanded_ -= batches.size();
+        sink_->offer(std::move(batches));
+    }
+}
+
+void StoreThread::publish_state(Inbox& taken) {
+    BufferStatus status = buffer_->status();
+    bool room = false;
+    {
+        const std::lock_guard lock(mutex_);
+        status_ = std::move(status);
+        inbox_.subtract(taken);
+        room = full_ && inbox_.bytes <= inbox_limit_.count / 2;
+        if (room) full_ = false;
+    }
+    taken = {};
+    last_progress_.store(clock_.now(), std::memory_order_relaxed);
+    if (room && room_) room_();
+}
+
+}  // namespace holdfast

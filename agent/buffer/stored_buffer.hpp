@@ -1,0 +1,176 @@
+// The Buffer over a BatchDatabase: which batch rests in memory, which on flash, which is lent, which goes
+// first.
+//
+// A batch that was taken in is at any time in exactly one of these places:
+//   live     in memory, may be offered; its row may be on disk as well (`stored`)
+//   ahead    read ahead from disk, may be offered; memory holds a copy of the row
+//   lent     the forwarder has a copy; the body is kept here unless the row is stored
+//   on disk  a row and nothing else; it will be read when its lane's cursor comes by
+//   acked    a row that only waits to be deleted: no longer held
+// What the rules rest on: rows are written in order of seq, and a lane's cursor is never past a row that is
+// only on disk.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "buffer/batch_database.hpp"
+#include "buffer/buffer.hpp"
+#include "buffer/gap_ledger.hpp"
+
+namespace holdfast {
+
+class StoredBuffer final : public Buffer {
+  public:
+    StoredBuffer(std::filesystem::path file, const BufferConfig& config, const Clock& clock, Log& log,
+                 std::unique_ptr<BatchDatabase> database);
+
+    // Marks the database as in use and reserves the first block of seqs. To be called once, first.
+    void start();
+
+    std::uint64_t epoch() const override { return epoch_; }
+    void append(Batch batch) override;
+    std::optional<Batch> peek() override;
+    void ack(std::uint64_t seq) override;
+    void give_back(std::uint64_t seq) override;
+    void set_link(bool up) override;
+    std::optional<MonoTime> step() override;
+    Result<void> close() override;
+    BufferStatus status() const override;
+
+  private:
+    struct Held {
+        Batch batch;
+        bool stored = false;
+        // In memory with its body; the rest is what a map's node costs.
+        std::uint64_t memory() const {
+            return batch.body.capacity() + batch.header.input.size() + sizeof(Held) + 64;
+        }
+    };
+    using Pool = std::map<std::uint64_t, Held>;  // by seq
+
+    struct Lane {
+        Pool live;
+        Pool ahead;
+        std::map<std::uint64_t, std::uint64_t> acked;  // seq, readings
+        std::uint64_t acked_readings = 0;
+        std::uint64_t cursor = 0;                    // rows from here on are not read yet
+        std::uint64_t last_row = 0;                  // highest on disk
+        Totals disk;                                 // rows on disk, acked ones included
+        std::optional<std::int64_t> oldest_wall_us;  // of the first row
+    };
+    struct Unstored {  // a batch that is in memory only, in order of arrival; stale entries are skipped
+        std::uint64_t seq = 0;
+        Priority priority = Priority::normal;
+        MonoTime arrived;
+    };
+    // What one transaction does; applied to memory only when it was committed.
+    struct Turn {
+        using Rows = std::vector<std::pair<Priority, std::uint64_t>>;
+        std::size_t planned = 0;  // entries of unstored_ that it deals with
+        std::vector<Held*> inserts;
+        Rows acked;
+        Rows evicted;
+        Rows refused;  // of the inserts
+        GapLedger gaps;
+        std::int64_t cost = 0;       // of the inserts
+        std::uint64_t reserved = 0;  // 0: as before
+        std::uint64_t dropped_readings = 0;
+    };
+    enum class Scope { all, deletions };
+    // Readings dropped for want of room, in a row: two lines in the log.
+    struct Episode {
+        bool active = false;
+        std::uint64_t readings = 0;
+    };
+
+    // stored_buffer.cpp: what is offered, and what memory holds
+    Lane& lane(Priority priority) { return lanes_[index_of(priority)]; }
+    Held* find_unstored(const Unstored& entry);
+    std::optional<Batch> lend_gap();
+    std::optional<Batch> lend(Pool& pool, Pool::iterator held);
+    Pool::iterator first_live(Lane& lane);
+    std::optional<Batch> peek_live_first();
+    std::optional<Batch> peek_oldest_first();
+    void read_ahead(Priority priority);
+    void drop_damaged_row(const BatchHeader& header);
+    void leave_to_disk(Lane& lane, Pool& pool, Pool::iterator held);
+    void free_ahead(Lane& lane);
+    void free_stored(std::uint64_t down_to);
+    void bound_memory();
+    void drop_from_memory();
+    void queue_unstored(const Held& held);
+    void forget_unstored(Lane& lane, Pool::iterator held);
+    void forget_acked(Lane& lane, std::uint64_t seq);
+    bool must_store() const { return config_.durability == Durability::strict || !link_up_; }
+    std::optional<MonoTime> store_due();
+    std::optional<MonoTime> delete_due() const;
+    std::optional<MonoTime> shrink_if_idle();
+    void end_episode_if_over();
+
+    // stored_buffer_commit.cpp: transactions, eviction, and what happens when the disk fails
+    std::uint64_t new_seq();
+    bool reserve_due() const;
+    bool has_work(Scope scope) const;
+    void commit(Scope scope);
+    Result<void> commit_once(Scope scope);
+    bool at_own_limit();
+    Turn plan(Scope scope);
+    Result<void> write_turn(BatchDatabase::Write& write, Turn& turn);
+    Result<void> make_room(BatchDatabase::Write& write, Turn& turn);
+    Result<void> evict(BatchDatabase::Write& write, Turn& turn, Priority priority, std::int64_t need);
+    void refuse(Turn& turn, Priority priority, std::int64_t free);
+    void apply(Turn& turn);
+    void now_stored(Held& held);
+    void refresh_lanes();
+    void database_failed(const Error& error);
+    void database_works();
+    void try_again();
+    void leave_database();
+    Result<void> reopen();
+    Result<void> rebuild(const Error& damage);
+    Result<void> take_over(std::unique_ptr<BatchDatabase> database);
+    Result<void> reconcile();
+    Result<void> mark_clean();
+
+    std::filesystem::path file_;
+    BufferConfig config_;
+    const Clock& clock_;
+    Log& log_;
+    std::unique_ptr<BatchDatabase> database_;  // null: it could not be reopened
+    std::uint64_t epoch_;
+    std::uint64_t next_seq_;
+    std::uint64_t reserved_ = 0;  // no seq from here on may be given out; 0: none could be reserved yet
+
+    std::array<Lane, priority_count> lanes_;
+    Pool lent_;
+    GapLedger gaps_;
+    std::deque<Unstored> unstored_;
+    MonoTime earliest_unstored_ = MonoTime::max();  // may be too early, never too late
+    std::optional<MonoTime> first_ack_;             // of those that wait to be deleted
+    std::uint64_t unstored_batches_ = 0;
+    std::uint64_t unstored_readings_ = 0;
+    std::uint64_t unstored_bytes_ = 0;
+    std::uint64_t memory_bytes_ = 0;
+    bool link_up_ = false;
+    bool shrinking_ = false;
+    bool in_commit_ = false;
+    bool reopen_ = false;  // before the next attempt
+
+    std::uint64_t dropped_readings_ = 0;
+    std::uint64_t written_before_ = 0;  // by databases that were closed since start
+    Episode full_;
+    std::uint64_t lost_in_memory_ = 0;  // dropped since the database can't be used
+    std::string last_error_;
+    Backoff backoff_;
+    std::optional<MonoTime> retry_at_;  // set while the database can't be used
+    std::int64_t extra_pages_ = 0;  // room beyond the estimate, after a full database showed it was too low
+};
+
+}  // namespace holdfast

@@ -1,0 +1,88 @@
+// What the tests of the buffer share: batches to put in, and a buffer in a directory of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "buffer/buffer.hpp"
+#include "support/fake_clock.hpp"
+#include "support/recording_log.hpp"
+#include "support/temp_dir.hpp"
+
+namespace holdfast::test {
+
+// A batch of `count` readings with a body of `bytes` bytes that starts as a real one does.
+inline Batch make_batch(std::uint32_t count = 10, std::string input = "in",
+                        Priority priority = Priority::normal, std::size_t bytes = 100) {
+    Batch batch;
+    batch.header.input = std::move(input);
+    batch.header.priority = priority;
+    batch.header.count = count;
+    batch.header.first_us = 1'000'000;
+    batch.header.last_us = 2'000'000;
+    batch.header.boot = {1, 2, 3};
+    batch.header.wall_offset_us = 1'795'371'137'123'000;
+    batch.header.clock_synchronised = true;
+    batch.body = encode_body_head({{"room", "b2"}});
+    batch.body.resize(std::max(bytes, batch.body.size()), 'x');
+    return batch;
+}
+
+class BufferInDirectory {
+  public:
+    explicit BufferInDirectory(BufferConfig wanted = {}) : config(wanted) { open(); }
+
+    void open() {
+        auto opened = Buffer::open(directory.path(), config, clock, log);
+        if (!opened) throw std::runtime_error(opened.error().text);
+        buffer = std::move(*opened);
+    }
+    void close() {
+        auto closed = buffer->close();
+        buffer.reset();
+        if (!closed) throw std::runtime_error(closed.error().text);
+    }
+    void reopen() {
+        close();
+        open();
+    }
+    void append(Batch batch) {
+        batch.header.arrived = clock.now();
+        buffer->append(std::move(batch));
+    }
+    // Steps until nothing more is due now.
+    void settle() {
+        for (int turns = 0; turns < 10'000; ++turns) {
+            const auto due = buffer->step();
+            if (!due || *due > clock.now()) return;
+        }
+        throw std::runtime_error("the buffer does not come to rest");
+    }
+    // Everything due within that time gets done.
+    void pass(Micros time) {
+        clock.advance(time);
+        settle();
+    }
+    std::vector<Batch> peek_all() {
+        std::vector<Batch> all;
+        while (auto batch = buffer->peek())
+            all.push_back(std::move(*batch));
+        return all;
+    }
+
+    TempDir directory;
+    FakeClock clock;
+    RecordingLog log;
+    BufferConfig config;
+    std::unique_ptr<Buffer> buffer;
+};
+
+inline std::vector<std::uint64_t> seqs(const std::vector<Batch>& batches) {
+    std::vector<std::uint64_t> all;
+    for (const Batch& batch : batches)
+        all.push_back(batch.header.seq);
+    return all;
+}
+
+}  // namespace holdfast::test
