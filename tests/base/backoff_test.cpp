@@ -65,6 +65,13 @@ TEST(Backoff, NeverWaitsLessThanTheFloor) {
     }
 }
 
+TEST(Backoff, SpreadsAWaitThatHasAFloor) {
+    std::set<std::int64_t> seconds;
+    for (std::uint64_t seed = 0; seed < 100; ++seed)
+        seconds.insert(Backoff(1s, 5min, seed).next(60s) / 1s);
+    EXPECT_GT(seconds.size(), 30U);
+}
+
 TEST(Backoff, BoundsTheFloorByTheMaximum) {
     Backoff backoff(1s, 10s, 3);
     for (int i = 0; i < 100; ++i)
