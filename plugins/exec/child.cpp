@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -99,6 +99,11 @@ void lift_memory_limit() {
     ::_exit(127);
 }
 
+// By number: glibc 2.36 declares pidfd_open(2) without C linkage, so C++ cannot link it.
+int open_pidfd(pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+
 // 0 when the command was executed.
 int wait_for_exec(Pipe& failure) {
     failure.write = Fd();
@@ -145,7 +150,7 @@ Child::Child(const Command& command) {
     if (pid < 0) cannot_start(errno, program);
     if (pid == 0) become_command(birth);
     const int exec_error = wait_for_exec(failure);
-    end_ = Fd(exec_error == 0 ? ::pidfd_open(pid, 0) : -1);
+    end_ = Fd(exec_error == 0 ? open_pidfd(pid) : -1);
     if (end_.get() < 0) {
         const int code = exec_error == 0 ? errno : exec_error;
         ::kill(-pid, SIGKILL);
