@@ -114,7 +114,7 @@ BrokerConfig read_broker(Section& section, const AgentConfig& agent) {
         section.problem(section.has("backoff_max") ? "backoff_max" : "backoff_initial",
                         "backoff_max must not be shorter than backoff_initial");
     // MQTT 3.1.1, 3.1.2.9: no password without a user name.
-    if (section.is_set("password_file") && !section.has("username") && broker.protocol != Protocol::v5)
+    if (section.is_set("password_file") && !section.is_set("username") && broker.protocol != Protocol::v5)
         section.problem("password_file",
                         "a password needs a username, but in MQTT 5: set username or protocol = \"5\"");
     check_trust_store(section, broker);

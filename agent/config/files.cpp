@@ -13,7 +13,7 @@ namespace holdfast::config {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t max_file_bytes = 1024 * 1024;
+constexpr std::size_t max_file_bytes = 1024UL * 1024;
 
 fs::path locate(const fs::path& written, const fs::path& directory) {
     std::error_code absent;
@@ -40,7 +40,7 @@ Result<std::string> read_config_file(const fs::path& path) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return system_error(Error::Kind::config, "cannot be opened", errno);
     std::string text;
-    std::array<char, 16 * 1024> chunk;
+    std::array<char, 16'384> chunk{};
     while (true) {
         const ssize_t got = ::read(file.get(), chunk.data(), chunk.size());
         if (got < 0 && errno == EINTR) continue;

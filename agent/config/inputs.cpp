@@ -30,7 +30,7 @@ class InputReader {
         const Micros deadline = section.duration("deadline", Micros(100ms), longest_interval, Micros(0));
         if (deadline > Micros(0)) input.deadline = deadline;
         input.memory_limit =
-            section.size("memory_limit", mebibytes(4), mebibytes(64 * 1024), input.memory_limit);
+            section.size("memory_limit", mebibytes(4), mebibytes(65'536), input.memory_limit);
         const Table* const options = section.table("options");
         section.finish();
 
@@ -86,6 +86,7 @@ std::vector<InputConfig> read_inputs(std::vector<Section> entries, const Tags& a
                                      const DescribePlugin& describe, Report& report) {
     InputReader reader(agent_tags, describe, report);
     std::vector<InputConfig> inputs;
+    inputs.reserve(entries.size());
     for (Section& entry : entries)
         inputs.push_back(reader.read(entry));
     return inputs;

@@ -77,6 +77,7 @@ LoadedConfig load_config(const std::vector<fs::path>& files, const DescribePlugi
 
 LoadedConfig load_config_texts(const std::vector<ConfigText>& texts, const DescribePlugin& describe) {
     std::vector<fs::path> files;
+    files.reserve(texts.size());
     for (const ConfigText& text : texts)
         files.push_back(text.file);
     Loader loader(std::move(files));

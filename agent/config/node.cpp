@@ -1,6 +1,8 @@
 #include "config/node.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace holdfast::config {
 namespace {
@@ -19,7 +21,11 @@ std::string quoted(std::string_view text) {
 struct Describe {
     std::string operator()(const std::string& text) const { return quoted(text); }
     std::string operator()(std::int64_t number) const { return "the integer " + std::to_string(number); }
-    std::string operator()(double) const { return "a number with a fraction"; }
+    std::string operator()(double number) const {
+        std::array<char, 32> text{};
+        std::snprintf(text.data(), text.size(), "the number %g", number);
+        return text.data();
+    }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(DateTime) const { return "a date or time"; }
     std::string operator()(Broken) const { return "a value with a problem of its own"; }

@@ -4,6 +4,12 @@
 
 namespace holdfast::config {
 
+void Report::add(Position where, std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+    problems_.emplace_back(where, std::move(text));
+}
+
 std::vector<ConfigProblem> Report::sorted() && {
     std::stable_sort(problems_.begin(), problems_.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });

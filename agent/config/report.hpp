@@ -16,7 +16,8 @@ class Report {
   public:
     explicit Report(std::vector<std::filesystem::path> files) : files_(std::move(files)) {}
 
-    void add(Position where, std::string text) { problems_.emplace_back(where, std::move(text)); }
+    void add(Position where,
+             std::string text);  // control characters in it are shown as spaces: it is one line
     bool clean() const { return problems_.empty(); }
     std::vector<ConfigProblem> sorted() &&;  // by file, line and column
 

@@ -149,9 +149,9 @@ std::optional<std::size_t> Section::word_in(std::string_view key,
     return std::nullopt;
 }
 
-std::string Section::text(std::string_view key, TextRule rule, std::string fallback) {
+std::string Section::text(std::string_view key, TextRule rule, const std::string& fallback) {
     const Node* const node = find(key);
-    return node != nullptr && obeys(key, *node, rule) ? *node->as<std::string>() : std::move(fallback);
+    return node != nullptr && obeys(key, *node, rule) ? *node->as<std::string>() : fallback;
 }
 
 std::vector<Section::Element> Section::elements(std::string_view key, TextRule rule) {
@@ -159,7 +159,11 @@ std::vector<Section::Element> Section::elements(std::string_view key, TextRule r
     if (node == nullptr) return {};
     const auto* const array = node->as<Array>();
     if (array == nullptr) {
-        mismatch(key, "an array of strings", *node);
+        // A single string is the likely slip, and not repeated: a URL may hold a password.
+        if (node->as<std::string>() != nullptr)
+            problem(key, "expected an array of strings, found a single one: put it in brackets");
+        else
+            mismatch(key, "an array of strings", *node);
         return {};
     }
     std::vector<Element> out;

@@ -42,7 +42,7 @@ class Section {
 
     bool boolean(std::string_view key, bool fallback);
     double number(std::string_view key, double fallback);
-    std::string text(std::string_view key, TextRule rule, std::string fallback);
+    std::string text(std::string_view key, TextRule rule, const std::string& fallback);
     std::vector<std::string> texts(std::string_view key, TextRule rule);
     struct Element {
         Position where;

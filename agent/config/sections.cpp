@@ -52,7 +52,7 @@ BufferConfig read_buffer(Section section) {
                                        {"thin", WhenFull::thin},
                                        {"block", WhenFull::block}},
                                       buffer.when_full);
-    buffer.memory = section.size("memory", kibibytes(64), mebibytes(64 * 1024), buffer.memory);
+    buffer.memory = section.size("memory", kibibytes(64), mebibytes(65'536), buffer.memory);
     buffer.commit_interval =
         section.duration("commit_interval", Micros(0), Micros(1h), buffer.commit_interval);
     buffer.spill_after = section.duration("spill_after", Micros(0), Micros(1h), buffer.spill_after);

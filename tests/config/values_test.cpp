@@ -140,10 +140,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"agent = 3", "1:9: error: agent: expected a table, found the integer 3"},
         Wrong{"[agent]\nid = 17", "2:6: error: id: expected a string, found the integer 17"},
         Wrong{"[agent]\ntags = \"x\"", "2:8: error: tags: expected a table of strings, found \"x\""},
-        Wrong{"[agent]\ntags = { a = 1.5 }",
-              "2:14: error: tags: expected a string, found a number with a fraction"},
+        Wrong{"[agent]\ntags = { a = 1.5 }", "2:14: error: tags: expected a string, found the number 1.5"},
         Wrong{"[broker]\nservers = \"mqtt://h\"",
-              "2:11: error: servers: expected an array of strings, found \"mqtt://h\""},
+              "2:11: error: servers: expected an array of strings, found a single one: put it in brackets"},
         Wrong{"[broker]\nservers = [\"mqtt://h\",\n  2]",
               "3:3: error: servers: expected a string, found the integer 2"},
         Wrong{"[broker]\nqos = \"1\"", "2:7: error: qos: expected an integer from 0 to 2, found \"1\""},
@@ -271,6 +270,8 @@ INSTANTIATE_TEST_SUITE_P(
                           "2:21: error: key_password_file: there is no key"},
                     Wrong{"[broker]\nusername = \"u\"\npassword_file = \"absent\"",
                           "3:17: error: password_file: cannot read "},
+                    Wrong{"[broker]\nusername = \"\"\npassword_file = \"/etc/passwd\"",
+                          "3:17: error: password_file: a password needs a username"},
                     Wrong{"[broker]\npassword_file = \"/etc/passwd\"",
                           "2:17: error: password_file: a password needs a username"}));
 
@@ -287,6 +288,25 @@ TEST(ConfigProblems, ShortenLongValues) {
                                 std::string(500, 'y') + "\"");
     ASSERT_EQ(found.size(), 1U);
     EXPECT_THAT(found[0], testing::EndsWith("found \"" + std::string(59, 'x') + "...\""));
+}
+
+TEST(ConfigProblems, AreOneLineEach) {
+    EXPECT_THAT(problems("[broker]\nprotocol = \"a\\nb\\u001b[1m\"\n\"x\\ty\" = 1"),
+                ElementsAre(HasSubstr("found \"a b [1m\""), HasSubstr("unknown key \"x y\"")));
+}
+
+TEST(ConfigProblems, NeverRepeatAServersPassword) {
+    for (const char* const servers :
+         {"\"mqtts://u:secret@h\"", "[\"mqtts://u:secret@h\"]", "[\"u:secret@h\"]"}) {
+        const auto found = problems("[broker]\nservers = " + std::string(servers));
+        EXPECT_THAT(found, ElementsAre(testing::Not(HasSubstr("secret")))) << servers;
+    }
+}
+
+TEST(ConfigProblems, NameAnInputWhoseTopicIsTheStatusTopicByDefault) {
+    EXPECT_THAT(
+        problems("[agent]\nid = \"g\"\n[[input]]\nname = \"status\"\nplugin = \"plain\""),
+        ElementsAre(HasSubstr("topic: of input \"status\" is \"holdfast/g/status\", the status topic")));
 }
 
 TEST(ConfigProblems, CountTheTagsOfAgentAndInputTogether) {
