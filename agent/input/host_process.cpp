@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,7 +116,8 @@ HostProcess::Received HostProcess::receive(std::string& buffer) const {
 
 std::optional<int> wait_for(pid_t pid, int limit_ms) {
     int status = 0;
-    const UniqueFd process(::pidfd_open(pid, 0));
+    // By its number: glibc 2.36 declares pidfd_open() for C only.
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     pollfd ended{process.get(), POLLIN, 0};
     if (process) ::poll(&ended, 1, limit_ms);
     if (::waitpid(pid, &status, WNOHANG) == pid) return status;
