@@ -23,7 +23,7 @@ constexpr auto house_interval = std::chrono::seconds(1);
 constexpr auto store_limit = std::chrono::seconds(60);
 constexpr auto forwarder_limit = std::chrono::seconds(180);
 // Of the five seconds a stop may take: what messages in flight get to be acknowledged.
-constexpr auto forwarder_grace = std::chrono::milliseconds(1500);
+constexpr auto forwarder_grace = std::chrono::milliseconds(1000);
 
 Result<void> make_directory(const std::filesystem::path& path, mode_t mode) {
     std::error_code failure;

@@ -24,7 +24,7 @@
 
 namespace holdfast {
 
-class Agent final : private ReadingSink {
+class Agent final : public ReadingSink {
   public:
     Agent(Places places, Config config, const Clock& clock, Log& log);
     ~Agent() override;

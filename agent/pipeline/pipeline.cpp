@@ -54,7 +54,10 @@ Pipeline::Input* Pipeline::find(const std::string& name) {
 }
 
 void Pipeline::begin_stream(const std::string& name) {
-    if (Input* input = find(name)) input->batcher.begin_stream();
+    Input* input = find(name);
+    if (input == nullptr) return;
+    close(*input);  // a batch has each channel's name once
+    input->batcher.begin_stream();
 }
 
 void Pipeline::accept(const std::string& name, const Reading& reading, const std::vector<Channel>& channels) {

@@ -1,6 +1,7 @@
 #include "daemon/sd_event_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>

@@ -177,12 +177,14 @@ TEST_F(PipelineTest, ANewStreamNumbersItsChannelsAnew) {
     const Value value = Value::of(1, 2.0);
     pipeline_->accept("a", {clock_.boot_us(), TimeBase::boot, {&value, 1}, {}}, after_restart);
     pipeline_->flush();
-    ASSERT_EQ(closed_.size(), 1u);
-    const auto body = decode_body(closed_[0].header.kind, closed_[0].body);
+    ASSERT_EQ(closed_.size(), 2u);
+    EXPECT_EQ(numbers(closed_[0]), std::vector<double>{1});
+    const auto body = decode_body(closed_[1].header.kind, closed_[1].body);
     ReadingReader reader;
     reader.feed(body->stream);
-    while (reader.next().value()) EXPECT_EQ(reader.channels()[reader.reading().values[0].channel].name, "value");
-    EXPECT_EQ(closed_[0].header.count, 2u);
+    ASSERT_TRUE(reader.next().value());
+    EXPECT_EQ(reader.channels()[reader.reading().values[0].channel].name, "value");
+    EXPECT_EQ(reader.reading().values[0].f64, 2.0);
 }
 
 TEST_F(PipelineTest, AChangedOrRemovedInputLosesNothingOfItsOpenBatch) {
