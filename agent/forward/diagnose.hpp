@@ -1,0 +1,48 @@
+// Finds out why a server cannot be reached, or shows that it can: resolves its name, opens a TCP connection,
+// does the TLS handshake with the agent's own settings, verified inside the handshake, and stops there. It
+// never sends a byte of MQTT.
+//
+// Paho says no more than "TCP/TLS connect failure". Blocks up to the given time; for a thread that may.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "forward/transport.hpp"
+
+namespace holdfast {
+
+struct ServerDiagnosis {
+    struct Step {
+        std::string name;  // "resolve", "tcp", "tls"
+        bool ok = false;
+        std::string text;
+    };
+    std::vector<Step> steps;             // those that were tried; the last one tells how far it got
+    std::optional<LinkFailure> failure;  // of the last step; none: all is well
+    std::string tls_version;             // "TLSv1.3"
+    std::string cipher;
+    std::string certificate_name;       // the names the server's certificate is for
+    std::optional<int> days_to_expiry;  // of the server's certificate
+};
+
+ServerDiagnosis diagnose_server(const Server& server, const TlsConfig& tls,
+                                std::chrono::milliseconds timeout);
+
+// What is wrong with a certificate that OpenSSL refused with `verify_error` (X509_V_ERR_...).
+struct RefusedCertificate {
+    long verify_error = 0;
+    int depth = 0;  // 0: the server's own
+    std::string subject;
+    std::string names;       // "a.example, b.example"
+    std::string not_before;  // "2026-01-31 00:00:00Z"
+    std::string not_after;
+};
+LinkFailure certificate_failure(const RefusedCertificate& certificate, const std::string& host,
+                                std::int64_t wall_us);
+
+}  // namespace holdfast

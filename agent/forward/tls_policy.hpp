@@ -1,0 +1,35 @@
+// What every TLS connection of the agent keeps to, and whether the configured files can keep it.
+//
+// Nothing in here touches the network. Called by the thread that is about to connect.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "forward/transport.hpp"
+
+namespace holdfast {
+
+// TLS 1.2 suites with forward secrecy and authenticated encryption. It ends in SECLEVEL=2 because Paho
+// C 1.3.12 lowers the level to 1 (SSLSocket_createContext), where RSA-1024 passes, and the cipher string is
+// what it sets afterwards.
+inline constexpr const char* tls_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL:@SECLEVEL=2";
+
+// From here on every new SSL_CTX of the process refuses what is older: Paho has no call for it, OpenSSL's
+// configuration has. Not to be called while another thread makes an SSL_CTX.
+Result<void> raise_tls_floor(TlsConfig::Version floor);
+
+// The first thing that is wrong with the CA, certificate and key files, each with its own words; none: they
+// are fine.
+std::optional<LinkFailure> check_tls_files(const TlsConfig& tls);
+
+// The password of the key, without one trailing newline; empty when none is configured.
+Result<std::string> read_key_password(const TlsConfig& tls);
+
+// OpenSSL's callback for a password; the last argument is a std::string. Without one OpenSSL would ask on the
+// terminal.
+int give_key_password(char* buffer, int size, int for_writing, void* password);
+
+}  // namespace holdfast
