@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-
-#include <fstream>
 
 #include "config/support.hpp"
 #include "support/temp_dir.hpp"
@@ -116,11 +113,15 @@ TEST(ConfigFiles, ByDefaultAreTheMainOneAndTheFragmentsInNameOrder) {
     const TempDir dir;
     const fs::path main = dir / "etc/holdfast/holdfast.toml";
     EXPECT_THAT(default_config_files(dir.path()), ElementsAre(main));
-    const fs::path second = dir.write("etc/holdfast/conf.d/20-b.toml", "");
-    const fs::path first = dir.write("etc/holdfast/conf.d/10-a.toml", "");
+    std::vector<fs::path> expected = {main};
+    for (char name = 'a'; name <= 'p'; ++name)
+        expected.push_back(dir / ("etc/holdfast/conf.d/" + std::string(1, name) + ".toml"));
+    // Made in another order, for a directory may list them as they came.
+    for (std::size_t i = 1; i < expected.size(); ++i)
+        dir.write("etc/holdfast/conf.d/" + expected[1 + i * 7 % 16].filename().string(), "");
     dir.write("etc/holdfast/conf.d/.hidden.toml", "");
-    dir.write("etc/holdfast/conf.d/30-c.toml.dpkg-old", "");
-    EXPECT_THAT(default_config_files(dir.path()), ElementsAre(main, first, second));
+    dir.write("etc/holdfast/conf.d/c.toml.dpkg-old", "");
+    EXPECT_EQ(default_config_files(dir.path()), expected);
 }
 
 TEST(ConfigFiles, FragmentDirectoryThatIsNoneIsAProblem) {

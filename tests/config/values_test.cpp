@@ -309,6 +309,18 @@ TEST(ConfigProblems, NameAnInputWhoseTopicIsTheStatusTopicByDefault) {
         ElementsAre(HasSubstr("topic: of input \"status\" is \"holdfast/g/status\", the status topic")));
 }
 
+TEST(ConfigValues, KeepTheOrderOfTheFile) {
+    EXPECT_EQ(loaded("[agent.tags]\nz = \"1\"\na = \"2\"\nm = \"3\"").agent.tags,
+              (Tags{{"z", "1"}, {"a", "2"}, {"m", "3"}}));
+}
+
+TEST(ConfigProblems, CountTheAgentsTags) {
+    std::string text = "[agent.tags]\n";
+    for (int i = 0; i < 65; ++i)
+        text += "t" + std::to_string(i) + " = \"\"\n";
+    EXPECT_THAT(problems(text), ElementsAre("test.toml:1:1: error: tags: expected at most 64, found 65"));
+}
+
 TEST(ConfigProblems, CountTheTagsOfAgentAndInputTogether) {
     std::string text = "[agent.tags]\n";
     for (int i = 0; i < 64; ++i)
