@@ -46,7 +46,13 @@ Result<std::int64_t> identify(Database& database) {
     return *version;
 }
 
-// In this order: auto_vacuum is silently ignored once the WAL exists.
+// Only a new file takes these, and auto_vacuum only before the WAL exists (else it is silently ignored).
+// Setting them again would write.
+Result<void> lay_out(Database& database) {
+    if (auto set = database.set("page_size", "4096", "4096"); !set) return set;
+    return database.set("auto_vacuum", "INCREMENTAL", "2");
+}
+
 Result<void> configure(Database& database, const FileBudget& budget) {
     const auto pages = database.number("PRAGMA page_count");
     if (!pages) return pages.error();
@@ -59,8 +65,6 @@ Result<void> configure(Database& database, const FileBudget& budget) {
         std::string_view value;
         std::string_view read_back;
     } settings[] = {
-        {"page_size", "4096", "4096"},
-        {"auto_vacuum", "INCREMENTAL", "2"},
         {"journal_mode", "WAL", "wal"},
         {"synchronous", "FULL", "2"},
         {"secure_delete", "OFF", "0"},
@@ -104,6 +108,8 @@ Result<void> set_up_schema(Database& database, const FileBudget& budget) {
     database.on_close(Database::Wal::keep);
     const auto version = identify(database);
     if (!version) return version.error();
+    if (*version == 0)
+        if (auto done = lay_out(database); !done) return done;
     if (auto done = configure(database, budget); !done) return done;
     if (auto done = migrate(database, *version); !done) return done;
     database.on_close(Database::Wal::merge);

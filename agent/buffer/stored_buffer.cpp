@@ -373,7 +373,7 @@ std::optional<MonoTime> StoredBuffer::shrink_if_idle() {
 void StoredBuffer::end_episode_if_over() {
     if (!full_.active) return;
     const auto free = database_->free_pages();
-    if (!free || *free < database_->budget().database_pages / 10) return;
+    if (!free || *free < database_->budget().database_pages / 4) return;
     log_.info("the buffer has room again; " + std::to_string(full_.readings) + " readings were dropped");
     full_ = {};
 }

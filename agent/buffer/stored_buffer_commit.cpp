@@ -14,7 +14,7 @@ constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::h
 
 constexpr std::uint64_t seq_block = 1'000'000;
 constexpr std::size_t most_deletes = 1'000;  // in one transaction
-constexpr BatchDatabase::ReadLimit evict_chunk{32, 256 * 1024};
+constexpr std::size_t evict_rows = 32;       // before it is looked whether that is enough
 constexpr int most_attempts = 4;
 
 std::uint64_t saturating_subtract(std::uint64_t a, std::uint64_t b) {
@@ -164,7 +164,8 @@ Result<void> StoredBuffer::evict(BatchDatabase::Write& write, Turn& turn, Priori
         const auto free = database_->free_pages();
         if (!free) return free.error();
         if (*free >= need) break;
-        auto rows = database_->read(priority, from, own.last_row, evict_chunk, wanted);
+        auto rows = database_->read(priority, from, own.last_row,
+                                    {evict_rows, database_->budget().transaction_bytes}, wanted);
         if (!rows) return rows.error();
         for (const Batch& batch : rows->batches)
             if (auto done = drop_row(batch.header, batch.body, GapReason::max_size); !done) return done;
@@ -378,6 +379,10 @@ Result<void> StoredBuffer::close() {
     }
     if (full_.active)
         log_.info(std::to_string(full_.readings) + " readings were dropped since the buffer was full");
+    // The WAL is merged here and not by the close that follows, so that its writes are counted. If it fails,
+    // the WAL stays.
+    if (database_) (void)database_->truncate_wal();
+    if (database_) written_before_ += database_->written_bytes();
     database_.reset();
     return done;
 }
