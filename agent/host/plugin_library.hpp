@@ -1,5 +1,5 @@
-// Loads a plugin's shared object and checks that it is one for this host. The only place that includes
-// <dlfcn.h>.
+// Loads a plugin's shared object and checks that it is one for this host. The
+// only place that includes <dlfcn.h>.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@
 
 namespace holdfast::host {
 
-// The descriptor of the plugin at `path`; it stays loaded until the process ends, as nothing is gained by
-// unloading it. Fails with config when the file is no plugin or one of another ABI, with retry when it could
-// not be loaded.
-Result<const holdfast_plugin*> load_plugin(const std::string& path);
+// The descriptor of the plugin at `path`; it stays loaded until the process
+// ends, as nothing is gained by unloading it. Fails with config when the file
+// is no plugin or one of another ABI, with retry when it could not be loaded.
+Result<const holdfast_plugin *> load_plugin(const std::string &path);
 
-PluginInfo describe(const holdfast_plugin& plugin);
+PluginInfo describe(const holdfast_plugin &plugin);
 
-}  // namespace holdfast::host
+} // namespace holdfast::host

@@ -19,7 +19,7 @@ class RecordingSink final : public ReadingSink {
   public:
     struct Stream {
         std::vector<std::int64_t> n;
-        std::int64_t last_time_us = 0;
+        std::vector<std::int64_t> times_us;
     };
 
     void begin_stream(const std::string& input) override { streams_[input].emplace_back(); }
@@ -28,7 +28,7 @@ class RecordingSink final : public ReadingSink {
         Stream& stream = streams_[input].back();
         for (const Value& value : reading.values)
             if (channels[value.channel].name == "n") stream.n.push_back(value.i64);
-        stream.last_time_us = reading.time_us;
+        stream.times_us.push_back(reading.time_us);
         ++total_;
     }
 

@@ -163,6 +163,7 @@ std::int32_t sample(void* instance) {
         const char text[] = "noise on descriptor 1\n";
         return ::write(STDOUT_FILENO, text, sizeof text - 1) < 0 ? -errno : emit_count(rogue);
     }
+    if (deed == "doze" && rogue.samples == 3) ::usleep(300'000);
     if (deed == "chatter")
         for (int i = 0; i < 1000; ++i)
             rogue.host->log(rogue.host, HOLDFAST_LOG_WARNING, "chatter");
