@@ -33,6 +33,7 @@ Pipe make_pipe(int flags_of_read_end) {
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
     std::vector<char*> result;
+    result.reserve(strings.size() + 1);
     for (std::string& string : strings)
         result.push_back(string.data());
     result.push_back(nullptr);
@@ -42,7 +43,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 std::vector<std::string> merged_environment(const Command& command) {
     std::vector<std::string> merged;
     for (const auto& [name, value] : command.environment)
-        merged.push_back(name + "=" + value);
+        merged.emplace_back(name).append("=").append(value);
     const auto replaced = [&](std::string_view entry) {
         return std::any_of(command.environment.begin(), command.environment.end(), [entry](const auto& own) {
             return entry.substr(0, entry.find('=')) == own.first;

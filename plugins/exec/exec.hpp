@@ -20,7 +20,7 @@
 
 namespace exec_input {
 
-inline constexpr std::size_t longest_line = 64 * 1024;
+inline constexpr std::size_t longest_line = std::size_t{64} * 1024;
 
 class Exec {
   public:
