@@ -59,8 +59,8 @@ Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls) {
     return options;
 }
 
-Result<mqtt::connect_options> connect_options_for(const ConnectRequest& request) {
-    mqtt::connect_options options;
+// Filled in place: C++ 1.2.0 leaves a pointer to the old object's properties in one that was copied or moved.
+Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request) {
     options.set_mqtt_version(paho_version(request.protocol));
     if (request.protocol == Protocol::v5) {
         options.set_clean_start(request.clean_start);
@@ -84,7 +84,7 @@ Result<mqtt::connect_options> connect_options_for(const ConnectRequest& request)
         if (!ssl) return ssl.error();
         options.set_ssl(*ssl);
     }
-    return options;
+    return {};
 }
 
 BrokerLimits limits_from(const mqtt::properties& properties) {
@@ -213,15 +213,14 @@ class AsyncLink final : public PahoLink {
 
 Result<void> AsyncLink::connect(std::uint64_t attempt, const ConnectRequest& request) {
     try {
-        const auto options = connect_options_for(request);
-        if (!options) return options.error();
+        mqtt::connect_options options;
+        if (auto filled = fill(options, request); !filled) return filled;
         // Takes the lock that Paho holds during its callbacks and until it has put the old connection away.
         if (client_.is_connected()) return Error{Error::Kind::bug, "the MQTT library is connected already"};
         attempt_ = attempt;
         sockets_before_ = tcp_sockets();
         activity_.begin();
-        // A copy that stays until the call returns: the library's own copy points into it.
-        client_.connect(*options, nullptr, connect_listener_);
+        client_.connect(options, nullptr, connect_listener_);
         return {};
     } catch (const std::exception& error) {
         activity_.end();
