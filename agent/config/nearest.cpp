@@ -35,7 +35,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     std::string_view best;
     std::size_t least = 0;
     for (const std::string_view candidate : known) {
-        const std::size_t bound = std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
+        const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
+        const std::size_t bound = std::max<std::size_t>(1, longer / 3);
+        if (longer - shorter > bound) continue;
         const std::size_t d = distance(word, candidate);
         if (d > bound || (!best.empty() && d >= least)) continue;
         best = candidate;
