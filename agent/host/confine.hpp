@@ -14,9 +14,9 @@ namespace holdfast::host {
 inline constexpr int socket_fd = 3;
 
 struct Birth {
-  pid_t daemon = 0;               // who started this host
-  std::uint64_t memory_limit = 0; // bytes of data: heap and private mappings
-  std::string input;              // shown as the process's name
+    pid_t daemon = 0;                // who started this host
+    std::uint64_t memory_limit = 0;  // bytes of data: heap and private mappings
+    std::string input;               // shown as the process's name
 };
 
 // To be called first. False when the daemon has gone already: exit then.
@@ -25,11 +25,11 @@ struct Birth {
 // descendants; so do a normal exit and a crash. SIGTERM from a daemon that
 // lives leaves the call into the plugin a quarter of a second to end: see
 // termination_asked().
-[[nodiscard]] bool confine(const Birth &birth);
+[[nodiscard]] bool confine(const Birth& birth);
 
 // Whether SIGTERM came: to be looked at between calls into the plugin.
 bool termination_asked();
 // Becomes readable then, to end a wait.
 int termination_fd();
 
-} // namespace holdfast::host
+}  // namespace holdfast::host

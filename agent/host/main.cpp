@@ -14,53 +14,48 @@
 namespace holdfast::host {
 namespace {
 
-void refuse(Outlet &outlet, const Error &error) {
-  outlet.send(frame::OpenFailed{error.code, error.kind == Error::Kind::config,
-                                error.text});
+void refuse(Outlet& outlet, const Error& error) {
+    outlet.send(frame::OpenFailed{error.code, error.kind == Error::Kind::config, error.text});
 }
 
-void answer_describe(Outlet &outlet, const frame::Describe &request) {
-  const auto plugin = load_plugin(request.plugin_path);
-  if (!plugin)
-    return refuse(outlet, plugin.error());
-  outlet.send(frame::Description{describe(**plugin)});
+void answer_describe(Outlet& outlet, const frame::Describe& request) {
+    const auto plugin = load_plugin(request.plugin_path);
+    if (!plugin) return refuse(outlet, plugin.error());
+    outlet.send(frame::Description{describe(**plugin)});
 }
 
-void answer_configure(Outlet &outlet, frame::Configure request) {
-  const auto plugin = load_plugin(request.plugin_path);
-  if (!plugin)
-    return refuse(outlet, plugin.error());
-  const SystemClock clock;
-  Services services(outlet, clock, std::move(request));
-  Runner(**plugin, services, outlet, clock).run();
+void answer_configure(Outlet& outlet, frame::Configure request) {
+    const auto plugin = load_plugin(request.plugin_path);
+    if (!plugin) return refuse(outlet, plugin.error());
+    const SystemClock clock;
+    Services services(outlet, clock, std::move(request));
+    Runner(**plugin, services, outlet, clock).run();
 }
 
 int serve() {
-  Outlet outlet{UniqueFd(socket_fd)};
-  auto request = frame::decode_to_host(outlet.receive());
-  if (!request)
-    return EXIT_FAILURE;
-  if (auto *describe = std::get_if<frame::Describe>(&*request))
-    answer_describe(outlet, *describe);
-  else
-    answer_configure(outlet, std::get<frame::Configure>(*std::move(request)));
-  return EXIT_SUCCESS;
+    Outlet outlet{UniqueFd(socket_fd)};
+    auto request = frame::decode_to_host(outlet.receive());
+    if (!request) return EXIT_FAILURE;
+    if (auto* describe = std::get_if<frame::Describe>(&*request))
+        answer_describe(outlet, *describe);
+    else
+        answer_configure(outlet, std::get<frame::Configure>(*std::move(request)));
+    return EXIT_SUCCESS;
 }
 
-} // namespace
-} // namespace holdfast::host
+}  // namespace
+}  // namespace holdfast::host
 
-int main(int argc, char **argv) {
-  if (argc != 4) {
-    std::fputs("plugin-host is started by holdfast for each of its inputs, not "
-               "by hand\n",
-               stderr);
-    return 2;
-  }
-  const holdfast::host::Birth birth{
-      static_cast<pid_t>(std::strtol(argv[1], nullptr, 10)),
-      std::strtoull(argv[2], nullptr, 10), argv[3]};
-  if (!holdfast::host::confine(birth))
-    return EXIT_FAILURE;
-  return holdfast::host::serve();
+int main(int argc, char** argv) {
+    if (argc != 4) {
+        std::fputs(
+            "plugin-host is started by holdfast for each of its inputs, not "
+            "by hand\n",
+            stderr);
+        return 2;
+    }
+    const holdfast::host::Birth birth{static_cast<pid_t>(std::strtol(argv[1], nullptr, 10)),
+                                      std::strtoull(argv[2], nullptr, 10), argv[3]};
+    if (!holdfast::host::confine(birth)) return EXIT_FAILURE;
+    return holdfast::host::serve();
 }

@@ -13,8 +13,8 @@ namespace holdfast::host {
 // The descriptor of the plugin at `path`; it stays loaded until the process
 // ends, as nothing is gained by unloading it. Fails with config when the file
 // is no plugin or one of another ABI, with retry when it could not be loaded.
-Result<const holdfast_plugin *> load_plugin(const std::string &path);
+Result<const holdfast_plugin*> load_plugin(const std::string& path);
 
-PluginInfo describe(const holdfast_plugin &plugin);
+PluginInfo describe(const holdfast_plugin& plugin);
 
-} // namespace holdfast::host
+}  // namespace holdfast::host

@@ -25,224 +25,197 @@ constexpr Micros busy_look{1'000};
 constexpr std::size_t own_descriptors = 2;
 
 timespec to_timespec(Micros time) {
-  const auto us = std::max<std::int64_t>(time.count(), 0);
-  return {static_cast<time_t>(us / 1'000'000),
-          static_cast<long>(us % 1'000'000 * 1'000)};
+    const auto us = std::max<std::int64_t>(time.count(), 0);
+    return {static_cast<time_t>(us / 1'000'000), static_cast<long>(us % 1'000'000 * 1'000)};
 }
 
-bool is_failure(std::int32_t code) { return code < 0 && code != -EAGAIN; }
+bool is_failure(std::int32_t code) {
+    return code < 0 && code != -EAGAIN;
+}
 
-} // namespace
+}  // namespace
 
-Runner::Runner(const holdfast_plugin &plugin, Services &services,
-               Outlet &outlet, const Clock &clock)
-    : plugin_(plugin), services_(services), outlet_(outlet), clock_(clock),
+Runner::Runner(const holdfast_plugin& plugin, Services& services, Outlet& outlet, const Clock& clock)
+    : plugin_(plugin),
+      services_(services),
+      outlet_(outlet),
+      clock_(clock),
       interval_(services.configuration().interval_us),
       schedule_(interval_, clock.now()) {}
 
 void Runner::run() {
-  open_first();
-  while (state_ != State::ended && !services_.has_finished() &&
-         outlet_.connected() && !termination_asked())
-    step();
-  end();
+    open_first();
+    while (state_ != State::ended && !services_.has_finished() && outlet_.connected() && !termination_asked())
+        step();
+    end();
 }
 
 void Runner::step() {
-  const MonoTime now = clock_.now();
-  if (state_ == State::gone) {
-    if (open_again_ <= now)
-      reopen();
-  } else if (schedule_.due() && *schedule_.due() <= now) {
-    sample(now);
-  }
-  if (state_ != State::ended && !services_.has_finished())
-    wait(clock_.now());
+    const MonoTime now = clock_.now();
+    if (state_ == State::gone) {
+        if (open_again_ <= now) reopen();
+    } else if (schedule_.due() && *schedule_.due() <= now) {
+        sample(now);
+    }
+    if (state_ != State::ended && !services_.has_finished()) wait(clock_.now());
 }
 
 void Runner::end() {
-  report_errors();
-  outlet_.flush();
-  if (services_.has_finished())
-    outlet_.send(frame::Finished{});
-  if (state_ == State::running)
-    close();
+    report_errors();
+    outlet_.flush();
+    if (services_.has_finished()) outlet_.send(frame::Finished{});
+    if (state_ == State::running) close();
 }
 
-template <typename Call> std::int32_t Runner::call(Call function) {
-  const std::uint64_t errors_before = services_.errors();
-  std::int32_t code = 0;
-  std::string text;
-  try {
-    code = function();
-  } catch (const std::bad_alloc &) {
-    code = -ENOMEM;
-    text = "ran out of memory: raise the input's memory limit, or mend a leak";
-  } catch (const std::exception &thrown) {
-    code = -EIO;
-    text = std::string("threw an exception: ") + thrown.what();
-  } catch (...) {
-    code = -EIO;
-    text = "threw an exception of an unknown type";
-  }
-  if (is_failure(code) && services_.errors() == errors_before)
-    services_.count_error(-code,
-                          text.empty() ? std::string(::strerror(-code)) : text);
-  return code;
+template <typename Call>
+std::int32_t Runner::call(Call function) {
+    const std::uint64_t errors_before = services_.errors();
+    std::int32_t code = 0;
+    std::string text;
+    try {
+        code = function();
+    } catch (const std::bad_alloc&) {
+        code = -ENOMEM;
+        text = "ran out of memory: raise the input's memory limit, or mend a leak";
+    } catch (const std::exception& thrown) {
+        code = -EIO;
+        text = std::string("threw an exception: ") + thrown.what();
+    } catch (...) {
+        code = -EIO;
+        text = "threw an exception of an unknown type";
+    }
+    if (is_failure(code) && services_.errors() == errors_before)
+        services_.count_error(-code, text.empty() ? std::string(::strerror(-code)) : text);
+    return code;
 }
 
 std::int32_t Runner::open() {
-  const std::int32_t code =
-      call([&] { return plugin_.open(&services_.table(), &instance_); });
-  if (code < 0) {
-    services_.forget_instance();
-    return code;
-  }
-  state_ = State::running;
-  schedule_ = Schedule(interval_, clock_.now());
-  if (plugin_.sample == nullptr) {
-    schedule_.sample_after(Micros(-1));
-    schedule_.end_event();
-  }
-  return 0;
+    const std::int32_t code = call([&] { return plugin_.open(&services_.table(), &instance_); });
+    if (code < 0) {
+        services_.forget_instance();
+        return code;
+    }
+    state_ = State::running;
+    schedule_ = Schedule(interval_, clock_.now());
+    if (plugin_.sample == nullptr) {
+        schedule_.sample_after(Micros(-1));
+        schedule_.end_event();
+    }
+    return 0;
 }
 
 void Runner::open_first() {
-  const std::int32_t code = open();
-  if (code == 0)
-    return outlet_.send(frame::Opened{});
-  auto errors = services_.take_errors();
-  outlet_.send(frame::OpenFailed{-code, code == -EINVAL,
-                                 errors ? errors->text : ::strerror(-code)});
+    const std::int32_t code = open();
+    if (code == 0) return outlet_.send(frame::Opened{});
+    auto errors = services_.take_errors();
+    outlet_.send(frame::OpenFailed{-code, code == -EINVAL, errors ? errors->text : ::strerror(-code)});
 }
 
 void Runner::reopen() {
-  const std::int32_t code = open();
-  if (code == 0)
-    return;
-  report_errors();
-  if (code == -EINVAL) {
-    outlet_.send(frame::OpenFailed{
-        EINVAL, true,
-        "the plugin refused its options when its device came back"});
-    state_ = State::ended;
-  }
-  open_again_ = clock_.now() + grown(first_reopen, losses_++, most_retry);
+    const std::int32_t code = open();
+    if (code == 0) return;
+    report_errors();
+    if (code == -EINVAL) {
+        outlet_.send(
+            frame::OpenFailed{EINVAL, true, "the plugin refused its options when its device came back"});
+        state_ = State::ended;
+    }
+    open_again_ = clock_.now() + grown(first_reopen, losses_++, most_retry);
 }
 
 void Runner::close() {
-  call([&] {
-    plugin_.close(instance_);
-    return 0;
-  });
-  instance_ = nullptr;
-  services_.forget_instance();
+    call([&] {
+        plugin_.close(instance_);
+        return 0;
+    });
+    instance_ = nullptr;
+    services_.forget_instance();
 }
 
 void Runner::sample(MonoTime now) {
-  schedule_.begin_call(now);
-  const std::int32_t code = call([&] { return plugin_.sample(instance_); });
-  if (!end_call(code))
-    return;
-  schedule_.end_sample(is_failure(code) ? Schedule::Outcome::failed
-                                        : Schedule::Outcome::well,
-                       clock_.now());
-  if (is_failure(code))
-    ++sample_failures_;
-  else if (recovers(sample_failures_))
-    outlet_.send(frame::Beat{});
+    schedule_.begin_call(now);
+    const std::int32_t code = call([&] { return plugin_.sample(instance_); });
+    if (!end_call(code)) return;
+    schedule_.end_sample(is_failure(code) ? Schedule::Outcome::failed : Schedule::Outcome::well,
+                         clock_.now());
+    if (is_failure(code))
+        ++sample_failures_;
+    else if (recovers(sample_failures_))
+        outlet_.send(frame::Beat{});
 }
 
-void Runner::ready(const pollfd &event, MonoTime now) {
-  schedule_.begin_call(now);
-  const auto events = static_cast<std::uint32_t>(event.revents);
-  const std::int32_t code =
-      call([&] { return plugin_.ready(instance_, event.fd, events); });
-  if (!end_call(code))
-    return;
-  if (plugin_.sample != nullptr)
-    schedule_.end_event();
-  if (is_failure(code))
-    ready_again_ =
-        now + grown(first_ready_retry, ready_failures_++, most_retry);
-  else if (recovers(ready_failures_))
-    outlet_.send(frame::Beat{});
+void Runner::ready(const pollfd& event, MonoTime now) {
+    schedule_.begin_call(now);
+    const auto events = static_cast<std::uint32_t>(event.revents);
+    const std::int32_t code = call([&] { return plugin_.ready(instance_, event.fd, events); });
+    if (!end_call(code)) return;
+    if (plugin_.sample != nullptr) schedule_.end_event();
+    if (is_failure(code))
+        ready_again_ = now + grown(first_ready_retry, ready_failures_++, most_retry);
+    else if (recovers(ready_failures_))
+        outlet_.send(frame::Beat{});
 }
 
-bool Runner::recovers(std::uint32_t &failures) {
-  losses_ = 0;
-  return std::exchange(failures, 0) > 0;
+bool Runner::recovers(std::uint32_t& failures) {
+    losses_ = 0;
+    return std::exchange(failures, 0) > 0;
 }
 
 bool Runner::end_call(std::int32_t code) {
-  if (code == -ENODEV) {
-    close();
-    state_ = State::gone;
-    open_again_ = clock_.now() + grown(first_reopen, losses_++, most_retry);
-    return false;
-  }
-  if (const auto delay = services_.take_sample_after())
-    schedule_.sample_after(*delay);
-  return true;
+    if (code == -ENODEV) {
+        close();
+        state_ = State::gone;
+        open_again_ = clock_.now() + grown(first_reopen, losses_++, most_retry);
+        return false;
+    }
+    if (const auto delay = services_.take_sample_after()) schedule_.sample_after(*delay);
+    return true;
 }
 
 void Runner::report_errors() {
-  if (auto errors = services_.take_errors())
-    outlet_.send(*std::move(errors));
+    if (auto errors = services_.take_errors()) outlet_.send(*std::move(errors));
 }
 
 MonoTime Runner::wake_time(MonoTime now) const {
-  MonoTime wake = outlet_.last_sent() + beat;
-  if (state_ == State::gone)
-    return std::min(wake, open_again_);
-  if (schedule_.due())
-    wake = std::min(wake, *schedule_.due());
-  if (ready_again_ > now)
-    wake = std::min(wake, ready_again_);
-  return wake;
+    MonoTime wake = outlet_.last_sent() + beat;
+    if (state_ == State::gone) return std::min(wake, open_again_);
+    if (schedule_.due()) wake = std::min(wake, *schedule_.due());
+    if (ready_again_ > now) wake = std::min(wake, ready_again_);
+    return wake;
 }
 
 void Runner::wait(MonoTime now) {
-  const bool busy =
-      schedule_.due() && *schedule_.due() <= now && state_ == State::running;
-  if (busy && now - last_wait_ < busy_look)
-    return;
-  last_wait_ = now;
-  report_errors();
-  if (busy)
-    outlet_.flush_stale(clock_.boot_us());
-  else
-    outlet_.flush();
-  if (now - outlet_.last_sent() >= beat)
-    outlet_.send(frame::Beat{});
+    const bool busy = schedule_.due() && *schedule_.due() <= now && state_ == State::running;
+    if (busy && now - last_wait_ < busy_look) return;
+    last_wait_ = now;
+    strays_.look(now);
+    report_errors();
+    if (busy)
+        outlet_.flush_stale(clock_.boot_us());
+    else
+        outlet_.flush();
+    if (now - outlet_.last_sent() >= beat) outlet_.send(frame::Beat{});
 
-  polled_ = {{outlet_.fd(), POLLIN, 0}, {termination_fd(), POLLIN, 0}};
-  if (ready_again_ <= now)
-    polled_.insert(polled_.end(), services_.watched().begin(),
-                   services_.watched().end());
-  const timespec timeout =
-      to_timespec(std::chrono::ceil<Micros>(wake_time(now) - now));
-  if (::ppoll(polled_.data(), polled_.size(), &timeout, nullptr) > 0)
-    handle_events(clock_.now());
+    polled_ = {{outlet_.fd(), POLLIN, 0}, {termination_fd(), POLLIN, 0}};
+    if (ready_again_ <= now)
+        polled_.insert(polled_.end(), services_.watched().begin(), services_.watched().end());
+    const timespec timeout = to_timespec(std::chrono::ceil<Micros>(wake_time(now) - now));
+    if (::ppoll(polled_.data(), polled_.size(), &timeout, nullptr) > 0) handle_events(clock_.now());
 }
 
 void Runner::handle_events(MonoTime now) {
-  if (polled_[0].revents != 0)
-    outlet_.check_connection();
-  for (std::size_t i = own_descriptors;
-       i < polled_.size() && state_ == State::running; ++i) {
-    const pollfd &event = polled_[i];
-    // An earlier one may have made the plugin let go of this one.
-    if (event.revents == 0 || !services_.watches(event.fd))
-      continue;
-    if ((event.revents & POLLNVAL) != 0) {
-      services_.unwatch(event.fd);
-      services_.count_error(
-          EBADF, "the plugin closed a descriptor that it has the host watch");
-    } else {
-      ready(event, now);
+    if (polled_[0].revents != 0) outlet_.check_connection();
+    for (std::size_t i = own_descriptors; i < polled_.size() && state_ == State::running; ++i) {
+        const pollfd& event = polled_[i];
+        // An earlier one may have made the plugin let go of this one.
+        if (event.revents == 0 || !services_.watches(event.fd)) continue;
+        if ((event.revents & POLLNVAL) != 0) {
+            services_.unwatch(event.fd);
+            services_.count_error(EBADF, "the plugin closed a descriptor that it has the host watch");
+        } else {
+            ready(event, now);
+        }
     }
-  }
 }
 
-} // namespace holdfast::host
+}  // namespace holdfast::host

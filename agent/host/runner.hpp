@@ -10,63 +10,64 @@
 #include "host/outlet.hpp"
 #include "host/schedule.hpp"
 #include "host/services.hpp"
+#include "host/stray_reaper.hpp"
 
 namespace holdfast::host {
 
 class Runner {
-public:
-  Runner(const holdfast_plugin &plugin, Services &services, Outlet &outlet,
-         const Clock &clock);
+  public:
+    Runner(const holdfast_plugin& plugin, Services& services, Outlet& outlet, const Clock& clock);
 
-  // Until the plugin has finished or can't be opened, the daemon has gone, or
-  // SIGTERM asked for the end.
-  void run();
+    // Until the plugin has finished or can't be opened, the daemon has gone, or
+    // SIGTERM asked for the end.
+    void run();
 
-private:
-  enum class State { running, gone, ended };
+  private:
+    enum class State { running, gone, ended };
 
-  // One call into the plugin: 0 or a negative errno. What it throws becomes an
-  // errno, and every failure is counted once.
-  template <typename Call> std::int32_t call(Call function);
-  std::int32_t open();
-  void close();
-  void open_first();
-  void reopen();
-  void sample(MonoTime now);
-  void ready(const pollfd &event, MonoTime now);
-  // After sample or ready: takes over what the plugin asked for. False when the
-  // instance is no more.
-  bool end_call(std::int32_t code);
-  void step();
-  void end();
+    // One call into the plugin: 0 or a negative errno. What it throws becomes an
+    // errno, and every failure is counted once.
+    template <typename Call>
+    std::int32_t call(Call function);
+    std::int32_t open();
+    void close();
+    void open_first();
+    void reopen();
+    void sample(MonoTime now);
+    void ready(const pollfd& event, MonoTime now);
+    // After sample or ready: takes over what the plugin asked for. False when the
+    // instance is no more.
+    bool end_call(std::int32_t code);
+    void step();
+    void end();
 
-  bool recovers(std::uint32_t &failures);
-  void report_errors();
-  MonoTime wake_time(MonoTime now) const;
-  // Sends what is due, then waits for the socket and the watched descriptors
-  // until wake_time().
-  void wait(MonoTime now);
-  void handle_events(MonoTime now);
+    bool recovers(std::uint32_t& failures);
+    void report_errors();
+    MonoTime wake_time(MonoTime now) const;
+    // Sends what is due, then waits for the socket and the watched descriptors
+    // until wake_time().
+    void wait(MonoTime now);
+    void handle_events(MonoTime now);
 
-  const holdfast_plugin &plugin_;
-  Services &services_;
-  Outlet &outlet_;
-  const Clock &clock_;
-  const Micros interval_;
+    const holdfast_plugin& plugin_;
+    Services& services_;
+    Outlet& outlet_;
+    const Clock& clock_;
+    const Micros interval_;
 
-  void *instance_ = nullptr;
-  State state_ = State::ended;
-  Schedule schedule_;
-  MonoTime last_wait_{};
-  std::vector<pollfd>
-      polled_; // the socket, the end asked for, then what the plugin watches
+    void* instance_ = nullptr;
+    State state_ = State::ended;
+    Schedule schedule_;
+    StrayReaper strays_;
+    MonoTime last_wait_{};
+    std::vector<pollfd> polled_;  // the socket, the end asked for, then what the plugin watches
 
-  // Failures in a row, and until when the failing thing is left alone.
-  std::uint32_t sample_failures_ = 0;
-  std::uint32_t ready_failures_ = 0;
-  std::uint32_t losses_ = 0;
-  MonoTime ready_again_{};
-  MonoTime open_again_{};
+    // Failures in a row, and until when the failing thing is left alone.
+    std::uint32_t sample_failures_ = 0;
+    std::uint32_t ready_failures_ = 0;
+    std::uint32_t losses_ = 0;
+    MonoTime ready_again_{};
+    MonoTime open_again_{};
 };
 
-} // namespace holdfast::host
+}  // namespace holdfast::host
