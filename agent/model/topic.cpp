@@ -82,7 +82,7 @@ Result<std::string> expand_topic(std::string_view topic_template, std::string_vi
         !sound)
         return sound.error();
     if (topic.empty() || topic.size() > max_topic_bytes || has_wildcard(topic) || !is_plain_text(topic))
-        return wrong("\"" + topic.substr(0, 200) +
+        return wrong('"' + topic.substr(0, 200) +
                      "\" is no topic name: empty, too long, or with a wildcard or control character");
     return topic;
 }
