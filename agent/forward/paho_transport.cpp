@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/mailbox.hpp"
@@ -131,6 +132,7 @@ class Worker final : public PahoLink::Events {
     std::optional<LinkFailure> prepare(const ConnectRequest& request, MonoTime deadline);
     Result<void> open(const command::Connect& connect);
     void release();
+    void abandon();
     void fail(std::uint64_t attempt, LinkFailure failure);
     LinkFailure closed_without_connack();
 
@@ -176,8 +178,11 @@ void Worker::on(command::Connect& connect) {
     if (auto failure = prepare(connect.request, deadline)) return fail(connect.attempt, std::move(*failure));
     current_ = std::move(connect);
     deadline_ = deadline;
-    if (const auto opened = open(current_); !opened)
-        fail(current_.attempt, {LinkFailure::Class::passing, 0, opened.error().text});
+    const auto opened = open(current_);
+    if (opened) return;
+    // A client object that is not in the state we think it is in is not to be trusted with another attempt.
+    if (opened.error().kind == Error::Kind::bug) abandon();
+    fail(current_.attempt, {LinkFailure::Class::passing, 0, opened.error().text});
 }
 
 // Everything that can be known to fail before Paho is asked. The name is resolved here first, with a
@@ -203,10 +208,7 @@ std::optional<LinkFailure> Worker::prepare(const ConnectRequest& request, MonoTi
 }
 
 Result<void> Worker::open(const command::Connect& connect) {
-    if (link_ && !link_->fits(connect.request)) {
-        link_->give_up();
-        link_.reset();
-    }
+    if (link_ && !link_->fits(connect.request)) abandon();
     if (!link_) {
         auto made = PahoLink::make(connect.request, *this);
         if (!made) return made.error();
@@ -233,7 +235,11 @@ void Worker::release() {
     deadline_.reset();
     if (!link_ || link_->cut(cut_wait)) return;
     gate.warn("the MQTT library holds on to a connection: starting it anew, without the session");
-    link_->give_up();
+    abandon();
+}
+
+void Worker::abandon() {
+    if (link_) link_->give_up();
     link_.reset();
 }
 
@@ -329,8 +335,14 @@ PahoTransport::~PahoTransport() {
 }
 
 void PahoTransport::connect(const ConnectRequest& request) {
-    if (!thread_.joinable()) thread_ = std::thread([worker = worker_] { worker->run(); });
     worker_->gate.expect(++attempts_);
+    try {
+        if (!thread_.joinable()) thread_ = std::thread([worker = worker_] { worker->run(); });
+    } catch (const std::system_error& error) {
+        Error why = system_error(Error::Kind::retry, "cannot start a thread", error.code().value());
+        return worker_->gate.ended(
+            attempts_, transport::ConnectFailed{{LinkFailure::Class::passing, 0, std::move(why.text)}});
+    }
     worker_->commands.post(command::Connect{attempts_, request});
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace holdfast {
@@ -48,11 +49,16 @@ struct Resolver::Lookup {
 Result<std::vector<Address>> Resolver::resolve(const std::string& host, std::uint16_t port,
                                                MonoTime deadline) {
     if (!pending_ || pending_->host != host || pending_->port != port) {
-        pending_ = std::make_shared<Lookup>();
-        pending_->host = host;
-        pending_->port = port;
-        // Nobody can end getaddrinfo, so nobody waits for the thread; the look-up is owned by both sides.
-        std::thread([lookup = pending_] { lookup->run(); }).detach();
+        const auto started = std::make_shared<Lookup>();
+        started->host = host;
+        started->port = port;
+        try {
+            // Nobody can end getaddrinfo, so nobody waits for the thread; the look-up is owned by both sides.
+            std::thread([started] { started->run(); }).detach();
+        } catch (const std::system_error& error) {
+            return system_error(Error::Kind::retry, "cannot start to resolve " + host, error.code().value());
+        }
+        pending_ = started;
     }
     const auto lookup = pending_;
     std::unique_lock lock(lookup->mutex);

@@ -21,10 +21,12 @@ std::optional<T> socket_option(int fd, int option) {
 }
 
 void for_each_tcp_socket(const std::function<void(int fd, std::uint64_t cookie)>& visit) {
+    namespace fs = std::filesystem;
     std::error_code error;
     std::vector<int> descriptors;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
-        const std::string name = entry.path().filename();
+    for (fs::directory_iterator entry("/proc/self/fd", error); !error && entry != fs::directory_iterator();
+         entry.increment(error)) {
+        const std::string name = entry->path().filename();
         int fd = -1;
         std::from_chars(name.data(), name.data() + name.size(), fd);
         descriptors.push_back(fd);
