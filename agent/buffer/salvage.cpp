@@ -18,7 +18,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* companions[] = {"-wal", "-journal", ""};
 constexpr std::string_view mark = ".corrupt-";
-constexpr std::chrono::seconds most_time{3};
+// What is not copied by then stays in the set that is kept; a start must not wait for ever on a dying card.
+constexpr std::chrono::seconds most_time{20};
+constexpr std::size_t rows_per_read = 64;
 // Above any seq that is ever reached; a closer end keeps the halving short.
 constexpr std::uint64_t highest_seq = std::uint64_t{1} << 44;
 // Reads that may fail in a table: a bad leaf costs some fifty, a bad inner page would cost one for each seq
@@ -100,10 +102,10 @@ class Salvage {
             }
             Range range = ranges.back();
             ranges.pop_back();
-            auto rows = from_.read(priority, range.first, range.last, {256, to_.budget().transaction_bytes},
-                                   everything);
+            auto rows = from_.read(priority, range.first, range.last,
+                                   {rows_per_read, to_.budget().transaction_bytes}, everything);
             if (rows) {
-                if (auto kept = keep(*rows, tally); !kept) return kept;
+                if (auto kept = keep(std::move(*rows), tally); !kept) return kept;
                 if (rows->next <= range.last) ranges.push_back({rows->next, range.last});
             } else if (++failures; range.first < range.last) {
                 const std::uint64_t middle = range.first + (range.last - range.first) / 2;
@@ -113,7 +115,7 @@ class Salvage {
                 tally.complete = false;
             }
         }
-        return {};
+        return flush(tally);
     }
 
   private:
@@ -122,24 +124,36 @@ class Salvage {
     };
     static bool everything(std::uint64_t) { return true; }
 
-    Result<void> keep(const BatchDatabase::Rows& rows, Tally& tally) {
+    Result<void> keep(BatchDatabase::Rows rows, Tally& tally) {
         tally.damaged += rows.damaged.size();
-        if (rows.batches.empty()) return {};
+        for (Batch& batch : rows.batches) {
+            pending_bytes_ += batch.body.size();
+            pending_.push_back(std::move(batch));
+        }
+        if (pending_bytes_ < to_.budget().transaction_bytes) return {};
+        return flush(tally);
+    }
+
+    Result<void> flush(Tally& tally) {
         auto write = to_.write();
         if (!write) return write.error();
-        for (const Batch& batch : rows.batches)
+        for (const Batch& batch : pending_)
             if (auto put = write->put(batch); !put) return put;
         if (auto done = write->commit(); !done) return done;
-        for (const Batch& batch : rows.batches) {
+        for (const Batch& batch : pending_) {
             tally.batches += 1;
             tally.readings += readings_held(batch.header);
             tally.last_seq = std::max(tally.last_seq, batch.header.seq);
         }
+        pending_.clear();
+        pending_bytes_ = 0;
         return {};
     }
 
     BatchDatabase& from_;
     BatchDatabase& to_;
+    std::vector<Batch> pending_;
+    std::size_t pending_bytes_ = 0;
     std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + most_time;
 };
 
