@@ -75,6 +75,12 @@ pid=$(main_pid)
 check "reload works" systemctl reload $unit
 check "and keeps the process" same "$(main_pid)" "$pid"
 check "and the service" eventually 5 systemctl is-active $unit
+printf '[[input]]\nname = "wave"\nplugin = "simulator"\n' >$conf/wave.toml
+systemctl reload $unit
+check "a reload starts an input from a new file" eventually 10 status '.inputs[] | select(.name == "wave" and .readings > 0)'
+rm $conf/wave.toml
+systemctl reload $unit
+check "and ends it when the file is gone" eventually 10 status '.inputs | length == 1'
 
 eventually 30 readings_come
 held=$(status .buffer.readings)
@@ -89,8 +95,6 @@ check "a killed plugin host is started again" eventually 30 another_host
 check "and counted" eventually 10 status '.inputs[] | select(.name == "host") | .restarts == 1'
 check "and in the journal, with INPUT and PLUGIN as fields" \
     eventually 5 sh -c "journalctl -u $unit -o json | jq -s -e 'any(.[]; .INPUT == \"host\" and .PLUGIN == \"system\")'"
-check "a stable MESSAGE_ID is in the journal" \
-    sh -c "journalctl -u $unit -o json | jq -s -e 'any(.[]; .MESSAGE_ID != null and ._COMM == \"holdfast\")'"
 
 pid=$(main_pid)
 remember_hosts
@@ -118,6 +122,8 @@ printf '[agent]\nno_such_key = 1\n' >$conf/wrong.toml
 check "holdfast check refuses it with 78" sh -c 'holdfast check; test $? = 78'
 systemctl reload $unit
 check "a reload with it leaves the agent running" eventually 5 systemctl is-active $unit
+check "and names the problem in the journal" \
+    eventually 5 sh -c "journalctl -u $unit | grep -q 'wrong.toml:2:1: error:'"
 systemctl restart $unit 2>/dev/null
 check "a start with it fails with 78" same "$(show ExecMainStatus)" 78
 check "and is not tried again" same "$(show ActiveState)/$(show SubState)" failed/failed
@@ -130,16 +136,16 @@ printf 'listener 1883 127.0.0.1\nallow_anonymous true\n' >/etc/mosquitto/conf.d/
 printf '[agent]\nid = "gw"\n[broker]\nservers = ["mqtt://127.0.0.1"]\n' >$conf/broker.toml
 systemctl start mosquitto.service
 check "holdfast check --online reaches the broker" holdfast check --online
-timeout 30 mosquitto_sub -C 1 -q 1 -t holdfast/gw/host >/tmp/message &
+timeout 30 mosquitto_sub -h 127.0.0.1 -C 1 -q 1 -t holdfast/gw/host >/tmp/message &
 subscriber=$!
 check "it starts with a broker" systemctl start $unit
 wait $subscriber
-check "a reading arrives at the broker" jq -e '.agent == "gw" and .input == "host" and (.readings | length) > 0' /tmp/message
+check "a reading arrives at the broker" jq -s -e 'length == 1 and .[0].agent == "gw" and .[0].input == "host" and (.[0].readings | length) > 0' /tmp/message
 check "status says connected" eventually 10 status '.broker.state == "connected"'
 check "and the backlog drains" eventually 30 status '.forward.acked_readings > 0 and .buffer.readings < 5'
 systemctl stop mosquitto.service
 check "the broker's end does not end the agent" eventually 10 status '.broker.state != "connected"'
-rm -r $conf/broker.toml /etc/mosquitto/conf.d/test.conf
+rm $conf/broker.toml /etc/mosquitto/conf.d/test.conf /var/lib/mosquitto/mosquitto.db
 
 # --- stop
 
@@ -160,9 +166,7 @@ check "with all that it held" at_least "$(status .buffer.committed_readings)" "$
 
 echo '# edited' >>/etc/holdfast/holdfast.toml
 edited=$(sha256sum /etc/holdfast/holdfast.toml)
-epoch_of() { holdfast buffer export | head -1 | jq -r '.id | split("-")[0]'; }
-epoch=$(epoch_of)
-pid=$(main_pid)
+database=$(stat -c %i $state/buffer.db)
 check "it can be installed again" install_package $stage/holdfast.deb --reinstall
 check "which keeps an edited configuration" same "$(sha256sum /etc/holdfast/holdfast.toml)" "$edited"
 check "and what the buffer held" at_least "$(status .buffer.readings)" "$held"
@@ -173,7 +177,7 @@ check "the new version runs" not same "$(main_pid)" "$pid"
 check "it is active" systemctl is-active $unit
 check "it has the edited configuration" same "$(sha256sum /etc/holdfast/holdfast.toml)" "$edited"
 check "and what the buffer held" at_least "$(status .buffer.readings)" "$held"
-check "and the same buffer" same "$(epoch_of)" "$epoch"
+check "in the same database" same "$(stat -c %i $state/buffer.db)" "$database"
 
 pid=$(main_pid)
 check "apt removes it" apt-get -q -y -o Dpkg::Use-Pty=0 remove holdfast
