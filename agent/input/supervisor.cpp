@@ -20,239 +20,206 @@ constexpr std::uint32_t failures_to_give_up = 5;
 // A host that ran this long has run well.
 constexpr Micros trial = 1min;
 
-Micros silence_allowed(const InputConfig &config) {
-  const Micros deadline =
-      config.deadline.value_or(std::max<Micros>(3 * config.interval, 10s));
-  // A call into the plugin may begin just before a beat would have been due.
-  return deadline + Micros(frame::beat_us);
+Micros silence_allowed(const InputConfig& config) {
+    const Micros deadline = config.deadline.value_or(std::max<Micros>(3 * config.interval, 10s));
+    // A call into the plugin may begin just before a beat would have been due.
+    return deadline + Micros(frame::beat_us);
 }
 
 std::string plural(std::uint64_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string(noun) +
-         (count == 1 ? "" : "s");
+    return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
 std::string seconds(Micros time) {
-  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) +
-         " s";
+    return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
 }
 
-} // namespace
+}  // namespace
 
 std::string_view to_string(InputState state) {
-  switch (state) {
-  case InputState::running:
-    return "running";
-  case InputState::backing_off:
-    return "backing_off";
-  case InputState::failed:
-    return "failed";
-  case InputState::stopped:
+    switch (state) {
+        case InputState::running:
+            return "running";
+        case InputState::backing_off:
+            return "backing_off";
+        case InputState::failed:
+            return "failed";
+        case InputState::stopped:
+            return "stopped";
+    }
     return "stopped";
-  }
-  return "stopped";
 }
 
 std::string describe_exit(int status) {
-  if (WIFEXITED(status))
-    return "exited with code " + std::to_string(WEXITSTATUS(status));
-  const char *name = ::sigabbrev_np(WTERMSIG(status));
-  if (name == nullptr)
-    return "killed by signal " + std::to_string(WTERMSIG(status));
-  return std::string("killed by SIG") + name;
+    if (WIFEXITED(status)) return "exited with code " + std::to_string(WEXITSTATUS(status));
+    const char* name = ::sigabbrev_np(WTERMSIG(status));
+    if (name == nullptr) return "killed by signal " + std::to_string(WTERMSIG(status));
+    return std::string("killed by SIG") + name;
 }
 
-Supervisor::Supervisor(const InputConfig &config, std::uint64_t seed, Log &log,
-                       MonoTime now)
-    : input_(config.name), plugin_(config.plugin),
+Supervisor::Supervisor(const InputConfig& config, std::uint64_t seed, Log& log, MonoTime now)
+    : input_(config.name),
+      plugin_(config.plugin),
       silence_(silence_allowed(config)),
-      quiet_(std::max<Micros>(trial, 3 * config.interval)), log_(log),
+      quiet_(std::max<Micros>(trial, 3 * config.interval)),
+      log_(log),
       backoff_(first_wait, longest_wait, seed),
-      slow_(longest_wait + longest_wait / 10, longest_wait + longest_wait / 10,
-            seed),
+      slow_(longest_wait + longest_wait / 10, longest_wait + longest_wait / 10, seed),
       start_at_(now) {}
 
 Supervisor::Action Supervisor::tick(MonoTime now) {
-  if (phase_ == Phase::waiting && now >= start_at_)
-    return Action::start;
-  if (phase_ != Phase::up)
-    return Action::none;
-  end_trial(now);
-  if (!kill_ && !paused_ && now >= silence_limit()) {
-    kill_ = true;
-    if (ending_.empty())
-      ending_ =
-          "missed its deadline: the plugin was stuck for " + seconds(silence_);
-  }
-  if (!kill_)
-    return Action::none;
-  phase_ = Phase::killing;
-  return Action::kill;
+    if (phase_ == Phase::waiting && now >= start_at_) return Action::start;
+    if (phase_ != Phase::up) return Action::none;
+    end_trial(now);
+    if (!kill_ && !paused_ && now >= silence_limit()) {
+        kill_ = true;
+        if (ending_.empty()) ending_ = "missed its deadline: the plugin was stuck for " + seconds(silence_);
+    }
+    if (!kill_) return Action::none;
+    phase_ = Phase::killing;
+    return Action::kill;
 }
 
 std::optional<MonoTime> Supervisor::next_tick() const {
-  if (phase_ == Phase::waiting)
-    return start_at_;
-  if (phase_ != Phase::up)
-    return std::nullopt;
-  if (kill_)
-    return MonoTime::min();
-  std::optional<MonoTime> next;
-  if (!paused_)
-    next = silence_limit();
-  if (host_failures_ > 0)
-    next = std::min(next.value_or(MonoTime::max()), up_since_ + trial);
-  return next;
+    if (phase_ == Phase::waiting) return start_at_;
+    if (phase_ != Phase::up) return std::nullopt;
+    if (kill_) return heard_;
+    std::optional<MonoTime> next;
+    if (!paused_) next = silence_limit();
+    if (host_failures_ > 0) next = std::min(next.value_or(MonoTime::max()), up_since_ + trial);
+    return next;
 }
 
 void Supervisor::started(MonoTime now) {
-  phase_ = Phase::up;
-  up_since_ = heard_ = now;
-  ending_.clear();
-  kill_ = out_of_memory_ = false;
-  restarts_ += std::exchange(ever_started_, true) ? 1 : 0;
+    phase_ = Phase::up;
+    up_since_ = heard_ = now;
+    ending_.clear();
+    kill_ = out_of_memory_ = false;
+    restarts_ += std::exchange(ever_started_, true) ? 1 : 0;
 }
 
-void Supervisor::start_failed(const Error &error, MonoTime now) {
-  fail(error.text, now);
+void Supervisor::start_failed(const Error& error, MonoTime now) {
+    fail(error.text, now);
 }
 
-void Supervisor::on_frame(const frame::FromHost &frame, MonoTime now) {
-  heard_ = now;
-  if (const auto *failed = std::get_if<frame::Failed>(&frame))
-    on(*failed, now);
-  if (const auto *failed = std::get_if<frame::OpenFailed>(&frame))
-    on(*failed);
-  if (const auto *restarted = std::get_if<frame::Restarted>(&frame))
-    on(*restarted);
-  if (const auto *finished = std::get_if<frame::Finished>(&frame))
-    on(*finished);
-  if (const auto *readings = std::get_if<frame::Readings>(&frame))
-    on(*readings, now);
-  if (std::holds_alternative<frame::Beat>(frame))
-    lives();
+void Supervisor::on_frame(const frame::FromHost& frame, MonoTime now) {
+    heard_ = now;
+    if (const auto* failed = std::get_if<frame::Failed>(&frame)) on(*failed, now);
+    if (const auto* failed = std::get_if<frame::OpenFailed>(&frame)) on(*failed);
+    if (const auto* restarted = std::get_if<frame::Restarted>(&frame)) on(*restarted);
+    if (const auto* finished = std::get_if<frame::Finished>(&frame)) on(*finished);
+    if (const auto* readings = std::get_if<frame::Readings>(&frame)) on(*readings, now);
+    if (std::holds_alternative<frame::Beat>(frame)) lives();
 }
 
-void Supervisor::on(const frame::Failed &failed, MonoTime now) {
-  errors_ += failed.count;
-  last_error_ = failed.text;
-  if (failed.code == ENOMEM)
-    out_of_memory_ = true;
-  if (failed_samples_ == 0)
-    say(LogLevel::warning, "a sample failed: " + failed.text);
-  failed_samples_ += failed.count;
-  last_failed_sample_ = now;
+void Supervisor::on(const frame::Failed& failed, MonoTime now) {
+    errors_ += failed.count;
+    last_error_ = failed.text;
+    if (failed.code == ENOMEM) out_of_memory_ = true;
+    if (failed_samples_ == 0) say(LogLevel::warning, "a sample failed: " + failed.text);
+    failed_samples_ += failed.count;
+    last_failed_sample_ = now;
 }
 
-void Supervisor::on(const frame::OpenFailed &failed) {
-  ending_ = "could not open: " + failed.text;
-  if (failed.final)
-    next_ = Next::refused;
+void Supervisor::on(const frame::OpenFailed& failed) {
+    ending_ = "could not open: " + failed.text;
+    if (failed.final) next_ = Next::refused;
 }
 
-void Supervisor::on(const frame::Restarted &restarted) {
-  ++restarts_;
-  say(LogLevel::debug, "started again what it reads from: " + restarted.reason);
+void Supervisor::on(const frame::Restarted& restarted) {
+    ++restarts_;
+    say(LogLevel::debug, "started again what it reads from: " + restarted.reason);
 }
 
-void Supervisor::on(const frame::Finished &) {
-  ending_ = "finished";
-  next_ = Next::finished;
+void Supervisor::on(const frame::Finished&) {
+    ending_ = "finished";
+    next_ = Next::finished;
 }
 
 void Supervisor::lives() {
-  if (phase_ == Phase::up)
-    state_ = InputState::running;
+    if (phase_ == Phase::up) state_ = InputState::running;
 }
 
 // Readings alone show that sampling works: while samples fail their interval
 // grows, and the beats between say nothing.
-void Supervisor::on(const frame::Readings &, MonoTime now) {
-  lives();
-  if (failed_samples_ == 0 || now - last_failed_sample_ < quiet_)
-    return;
-  say(LogLevel::info,
-      "samples well again after " + plural(failed_samples_, "failed sample"));
-  failed_samples_ = 0;
+void Supervisor::on(const frame::Readings&, MonoTime now) {
+    lives();
+    if (failed_samples_ == 0 || now - last_failed_sample_ < quiet_) return;
+    say(LogLevel::info, "samples well again after " + plural(failed_samples_, "failed sample"));
+    failed_samples_ = 0;
 }
 
 void Supervisor::end_trial(MonoTime now) {
-  if (host_failures_ == 0 || now - up_since_ < trial)
-    return;
-  say(LogLevel::info, "runs well again after its host failed " +
-                          plural(host_failures_, "time"));
-  host_failures_ = 0;
-  backoff_.reset();
+    if (host_failures_ == 0 || now - up_since_ < trial) return;
+    say(LogLevel::info, "runs well again after its host failed " + plural(host_failures_, "time"));
+    host_failures_ = 0;
+    backoff_.reset();
 }
 
-void Supervisor::broke_protocol(const std::string &what) {
-  ending_ = what;
-  kill_ = true;
+void Supervisor::broke_protocol(const std::string& what) {
+    ending_ = what;
+    kill_ = true;
 }
 
 std::string Supervisor::end_in_words(int status) const {
-  if (!ending_.empty())
-    return ending_;
-  if (WIFSIGNALED(status) && out_of_memory_)
-    return describe_exit(status) + ": " + last_error_;
-  return describe_exit(status);
+    if (!ending_.empty()) return ending_;
+    if (WIFSIGNALED(status) && out_of_memory_) return describe_exit(status) + ": " + last_error_;
+    return describe_exit(status);
 }
 
 void Supervisor::exited(int status, MonoTime now) {
-  if (phase_ == Phase::over)
-    return;
-  end_trial(now);
-  switch (next_) {
-  case Next::start_again:
-    return fail(end_in_words(status), now);
-  case Next::finished:
-    state_ = InputState::stopped;
-    say(LogLevel::info, "has nothing more to say");
-    break;
-  case Next::refused:
-    state_ = InputState::failed;
-    last_error_ = end_in_words(status);
-    say(LogLevel::error,
-        last_error_ + "; not tried again until its configuration changes");
-    break;
-  }
-  phase_ = Phase::over;
+    if (phase_ == Phase::over) return;
+    end_trial(now);
+    switch (next_) {
+        case Next::start_again:
+            return fail(end_in_words(status), now);
+        case Next::finished:
+            state_ = InputState::stopped;
+            say(LogLevel::info, "has nothing more to say");
+            break;
+        case Next::refused:
+            state_ = InputState::failed;
+            last_error_ = end_in_words(status);
+            say(LogLevel::error, last_error_ + "; not tried again until its configuration changes");
+            break;
+    }
+    phase_ = Phase::over;
 }
 
 void Supervisor::fail(std::string what, MonoTime now) {
-  last_error_ = std::move(what);
-  ++host_failures_;
-  const bool failed = host_failures_ >= failures_to_give_up;
-  const Backoff::Duration wait =
-      failed ? slow_.next(longest_wait) : backoff_.next(least_wait);
-  state_ = failed ? InputState::failed : InputState::backing_off;
-  phase_ = Phase::waiting;
-  start_at_ = now + wait;
-  const std::string again = "; starting it again in " + seconds(wait);
-  if (host_failures_ == 1)
-    say(LogLevel::warning, last_error_ + again);
-  else if (host_failures_ == failures_to_give_up)
-    say(LogLevel::error, "failed " + plural(host_failures_, "time") +
-                             " in a row, the last time: " + last_error_ +
-                             "; from now on tried every 5 minutes");
-  else
-    say(LogLevel::debug, last_error_ + again);
+    last_error_ = std::move(what);
+    ++host_failures_;
+    const bool failed = host_failures_ >= failures_to_give_up;
+    const Backoff::Duration wait = failed ? slow_.next(longest_wait) : backoff_.next(least_wait);
+    state_ = failed ? InputState::failed : InputState::backing_off;
+    phase_ = Phase::waiting;
+    start_at_ = now + wait;
+    const std::string again = "; starting it again in " + seconds(wait);
+    if (host_failures_ == 1)
+        say(LogLevel::warning, last_error_ + again);
+    else if (host_failures_ == failures_to_give_up)
+        say(LogLevel::error, "failed " + plural(host_failures_, "time") + " in a row, the last time: " +
+                                 last_error_ + "; from now on tried every 5 minutes");
+    else
+        say(LogLevel::debug, last_error_ + again);
 }
 
-void Supervisor::pause() { paused_ = true; }
+void Supervisor::pause() {
+    paused_ = true;
+}
 
 void Supervisor::resume(MonoTime now) {
-  paused_ = false;
-  heard_ = now;
+    paused_ = false;
+    heard_ = now;
 }
 
 void Supervisor::retire() {
-  phase_ = Phase::over;
-  state_ = InputState::stopped;
+    phase_ = Phase::over;
+    state_ = InputState::stopped;
 }
 
-void Supervisor::say(LogLevel level, const std::string &text) const {
-  log_.write(level, text, {{"INPUT", input_}, {"PLUGIN", plugin_}});
+void Supervisor::say(LogLevel level, const std::string& text) const {
+    log_.write(level, text, {{"INPUT", input_}, {"PLUGIN", plugin_}});
 }
 
-} // namespace holdfast
+}  // namespace holdfast

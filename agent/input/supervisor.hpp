@@ -25,93 +25,88 @@ namespace holdfast {
 std::string describe_exit(int status);
 
 class Supervisor {
-public:
-  enum class Action { none, start, kill };
+  public:
+    enum class Action { none, start, kill };
 
-  // `seed` for the jitter of its waits.
-  Supervisor(const InputConfig &config, std::uint64_t seed, Log &log,
-             MonoTime now);
+    // `seed` for the jitter of its waits.
+    Supervisor(const InputConfig& config, std::uint64_t seed, Log& log, MonoTime now);
 
-  // What to do now, once: the host is to be started, or is to be killed (its
-  // exit is awaited then).
-  Action tick(MonoTime now);
-  // When tick() is to be called again; none: after the next event.
-  std::optional<MonoTime> next_tick() const;
+    // What to do now, once: the host is to be started, or is to be killed (its
+    // exit is awaited then).
+    Action tick(MonoTime now);
+    // When tick() is to be called again; none: after the next event.
+    std::optional<MonoTime> next_tick() const;
 
-  // The answer to Action::start.
-  void started(MonoTime now);
-  void start_failed(const Error &error, MonoTime now);
+    // The answer to Action::start.
+    void started(MonoTime now);
+    void start_failed(const Error& error, MonoTime now);
 
-  // What came from the host.
-  void on_frame(const frame::FromHost &frame, MonoTime now);
-  // It sent what it may not: it is killed at the next tick.
-  void broke_protocol(const std::string &what);
-  // It ended. Everything that it had sent has been taken in.
-  void exited(int status, MonoTime now);
+    // What came from the host.
+    void on_frame(const frame::FromHost& frame, MonoTime now);
+    // It sent what it may not: it is killed at the next tick.
+    void broke_protocol(const std::string& what);
+    // It ended. Everything that it had sent has been taken in.
+    void exited(int status, MonoTime now);
 
-  // Nothing is read from the host meanwhile, so its silence means nothing.
-  void pause();
-  void resume(MonoTime now);
-  // The agent ends this input: its exit is no failure, and it is not started
-  // again.
-  void retire();
+    // Nothing is read from the host meanwhile, so its silence means nothing.
+    void pause();
+    void resume(MonoTime now);
+    // The agent ends this input: its exit is no failure, and it is not started
+    // again.
+    void retire();
 
-  InputState state() const { return state_; }
-  const std::string &last_error() const { return last_error_; }
-  std::uint64_t errors() const { return errors_; }
-  std::uint64_t restarts() const { return restarts_; }
+    InputState state() const { return state_; }
+    const std::string& last_error() const { return last_error_; }
+    std::uint64_t errors() const { return errors_; }
+    std::uint64_t restarts() const { return restarts_; }
 
-private:
-  enum class Phase {
-    waiting, // for start_at_
-    up,      // the host runs
-    killing, // it was killed; its exit is awaited
-    over,    // no host, and none will be started
-  };
+  private:
+    enum class Phase {
+        waiting,  // for start_at_
+        up,       // the host runs
+        killing,  // it was killed; its exit is awaited
+        over,     // no host, and none will be started
+    };
 
-  void on(const frame::Failed &failed, MonoTime now);
-  void on(const frame::OpenFailed &failed);
-  void on(const frame::Restarted &restarted);
-  void on(const frame::Finished &finished);
-  void on(const frame::Readings &readings, MonoTime now);
-  void lives();
-  std::string end_in_words(int status) const;
-  void fail(std::string what, MonoTime now);
-  void end_trial(MonoTime now);
-  MonoTime silence_limit() const { return heard_ + silence_; }
-  void say(LogLevel level, const std::string &text) const;
+    void on(const frame::Failed& failed, MonoTime now);
+    void on(const frame::OpenFailed& failed);
+    void on(const frame::Restarted& restarted);
+    void on(const frame::Finished& finished);
+    void on(const frame::Readings& readings, MonoTime now);
+    void lives();
+    std::string end_in_words(int status) const;
+    void fail(std::string what, MonoTime now);
+    void end_trial(MonoTime now);
+    MonoTime silence_limit() const { return heard_ + silence_; }
+    void say(LogLevel level, const std::string& text) const;
 
-  const std::string input_;
-  const std::string plugin_;
-  const Micros silence_; // a host that says nothing for this long is stuck
-  const Micros quiet_;   // without a failed sample for this long, readings show
-                         // that the trouble is over
-  Log &log_;
-  Backoff backoff_;
-  Backoff slow_; // for an input that has failed
+    const std::string input_;
+    const std::string plugin_;
+    const Micros silence_;  // a host that says nothing for this long is stuck
+    const Micros quiet_;    // without a failed sample for this long, readings show
+                            // that the trouble is over
+    Log& log_;
+    Backoff backoff_;
+    Backoff slow_;  // for an input that has failed
 
-  Phase phase_ = Phase::waiting;
-  InputState state_ = InputState::running;
-  MonoTime start_at_;
-  MonoTime up_since_{};
-  MonoTime heard_{};
-  bool paused_ = false;
-  bool ever_started_ = false;
-  std::string ending_; // why the host ends, when that is known before it does
-  bool kill_ = false;  // at the next tick
-  bool out_of_memory_ = false;
-  enum class Next {
-    start_again,
-    refused,
-    finished
-  } next_ = Next::start_again; // once the host has ended
+    Phase phase_ = Phase::waiting;
+    InputState state_ = InputState::running;
+    MonoTime start_at_;
+    MonoTime up_since_{};
+    MonoTime heard_{};
+    bool paused_ = false;
+    bool ever_started_ = false;
+    std::string ending_;  // why the host ends, when that is known before it does
+    bool kill_ = false;   // at the next tick
+    bool out_of_memory_ = false;
+    enum class Next { start_again, refused, finished } next_ = Next::start_again;  // once the host has ended
 
-  std::uint32_t host_failures_ = 0;  // in a row
-  std::uint64_t failed_samples_ = 0; // in this episode
-  MonoTime last_failed_sample_{};
-  std::uint64_t errors_ = 0;
-  std::uint64_t restarts_ = 0;
-  std::string last_error_;
+    std::uint32_t host_failures_ = 0;   // in a row
+    std::uint64_t failed_samples_ = 0;  // in this episode
+    MonoTime last_failed_sample_{};
+    std::uint64_t errors_ = 0;
+    std::uint64_t restarts_ = 0;
+    std::string last_error_;
 };
 
-} // namespace holdfast
+}  // namespace holdfast
