@@ -7,7 +7,9 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 count=400 rate=25 # readings of the simulator: 16 seconds of them
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 give_up() { printf '\nThe demo failed: %s\n' "$*" >&2; tail -n 20 "$work"/*.log >&2 || true; exit 1; }
 
 # --- programs
