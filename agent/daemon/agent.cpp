@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "config/load.hpp"
 #include "daemon/systemd.hpp"
 #include "forward/paho_transport.hpp"
+#include "input/orphans.hpp"
 
 namespace holdfast {
 namespace {
@@ -40,7 +40,6 @@ void prepare_process() {
     ::sigaction(SIGPIPE, &ignore, nullptr);
     for (const char* name : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
         ::unsetenv(name);
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::umask(077);
 }
 
@@ -65,6 +64,7 @@ Result<void> Agent::start() {
     auto loop = SdEventLoop::create();
     if (!loop) return loop.error();
     loop_ = std::move(*loop);
+    if (auto adopted = adopt_orphans(); !adopted) log_.warning(adopted.error().text + ", ignoring");
     if (auto listening = listen(); !listening) return listening;
     if (auto started = start_threads(); !started) return started;
 
@@ -237,6 +237,7 @@ AgentStatus Agent::status() const {
     status.uptime_s = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count());
     status.forward = forwarder_->status();
     status.buffer = store_->status();
+    status.buffer.refused_readings = status.forward.refused_readings;
     const std::uint64_t open = pipeline_->open_readings();
     status.buffer.readings += open;
     status.buffer.in_memory_readings += open;

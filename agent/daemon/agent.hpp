@@ -77,7 +77,7 @@ class Agent final : public ReadingSink {
 };
 
 // What a process that runs inputs or Paho sets up first: ignores SIGPIPE (paho.mqtt.c #1346), takes proxy variables out of the
-// environment (Paho would follow them), becomes the reaper of its hosts' orphans, makes files private.
+// environment (Paho would follow them), makes files private.
 void prepare_process();
 
 }  // namespace holdfast
