@@ -64,6 +64,7 @@ inline constexpr std::size_t max_channels = 4096;
 inline constexpr std::size_t max_name_bytes = 256;
 inline constexpr std::size_t max_unit_bytes = 64;
 inline constexpr std::size_t max_string_bytes = 64 * 1024;
+inline constexpr std::size_t max_reading_text_bytes = 96 * 1024;  // of a reading's strings together
 inline constexpr std::size_t max_tags = 64;
 
 inline Value Value::of(std::uint32_t channel, double value) {

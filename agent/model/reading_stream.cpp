@@ -191,10 +191,13 @@ bool ReadingReader::read_reading(wire::Cursor& in, std::uint8_t head) {
         }
     }
     values_.resize(shape_.size());
+    std::size_t text_bytes = 0;  // a repeated string costs a byte here, but its whole length in a payload
     for (std::size_t i = 0; i < shape_.size(); ++i) {
         values_[i].channel = shape_[i];
         if (!read_value(in, values_[i])) return false;
+        text_bytes += values_[i].string.size();
     }
+    if (text_bytes > max_reading_text_bytes) return false;
     reading_ = {last_time, wall ? TimeBase::wall : TimeBase::boot, values_, tags_};
     return true;
 }
@@ -202,6 +205,7 @@ bool ReadingReader::read_reading(wire::Cursor& in, std::uint8_t head) {
 bool ReadingReader::read_value(wire::Cursor& in, Value& value) {
     Last& last = last_[value.channel];
     value.type = channels_[value.channel].type;
+    value.string = {};
     switch (value.type) {
         case ValueType::f64:
             if (!get_f64(in, last.bits)) return false;

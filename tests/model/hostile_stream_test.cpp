@@ -163,6 +163,18 @@ TEST(HostileStream, RefusesAStringBeyondTheBound) {
     EXPECT_TRUE(fails(stream(max_string_bytes + 1)));
 }
 
+TEST(HostileStream, RefusesAReadingThatGrowsByRepeatingLongStrings) {
+    ReadingWriter writer;
+    const std::string text(60'000, 's');
+    const Value values[] = {Value::of(writer.define({"a", ValueType::string, ""}), text),
+                            Value::of(writer.define({"b", ValueType::string, ""}), text)};
+    for (std::int64_t i = 0; i < 2; ++i)
+        writer.append({i, TimeBase::boot, std::span(values).subspan(static_cast<std::size_t>(i), 1), {}});
+    EXPECT_FALSE(fails(writer.bytes()));
+    writer.append({2, TimeBase::boot, values, {}});
+    EXPECT_TRUE(fails(writer.bytes()));
+}
+
 TEST(HostileStream, RefusesAVarintWithoutEnd) {
     EXPECT_TRUE(fails(definition(1, "n") + "\x01\x01" + std::string(1, '\0') + std::string(20, '\xFF')));
 }
