@@ -21,12 +21,12 @@ verdict() {
     esac
 }
 
-# build DIRECTORY CMAKE-OPTION...: false, and a verdict, when it does not build.
+# build DIRECTORY TARGET CMAKE-OPTION...: false, and a verdict, when it does not build.
 build() {
-    local directory=$1
-    shift
+    local directory=$1 target=$2
+    shift 2
     if cmake -S . -B "$directory" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@" \
-        >"$directory.log" 2>&1 && cmake --build "$directory" -j"$(nproc)"; then
+        >"$directory.log" 2>&1 && cmake --build "$directory" --target "$target" -j"$(nproc)"; then
         return 0
     fi
     tail -n 20 "$directory.log"
@@ -94,16 +94,16 @@ stage "packages"
 mkdir -p build
 
 stage "build and tests"
-if build build/test -DCMAKE_BUILD_TYPE=RelWithDebInfo; then run_ctest build/test -j2; fi
+if build build/test all -DCMAKE_BUILD_TYPE=RelWithDebInfo; then run_ctest build/test -j2; fi
 
 stage "unit tests under address and undefined behaviour sanitizers"
-if build build/test-asan -DCMAKE_BUILD_TYPE=Debug -DHOLDFAST_SANITIZE=address,undefined; then
+if build build/test-asan all -DCMAKE_BUILD_TYPE=Debug -DHOLDFAST_SANITIZE=address,undefined; then
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/test-asan -j2 -LE e2e
 fi
 
 stage "fuzzers"
-if build build/fuzz -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DHOLDFAST_TESTS=OFF \
-    -DHOLDFAST_FUZZERS=ON -DHOLDFAST_SANITIZE=address,undefined; then
+if build build/fuzz tests/fuzz/all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+    -DHOLDFAST_TESTS=OFF -DHOLDFAST_FUZZERS=ON -DHOLDFAST_SANITIZE=address,undefined; then
     fuzz
 fi
 
