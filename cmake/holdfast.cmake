@@ -32,6 +32,10 @@ if(HOLDFAST_SANITIZE)
     add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
 endif()
 
+if(HOLDFAST_FUZZERS)
+    add_compile_options(-fsanitize=fuzzer-no-link)  # libFuzzer is led by coverage: of the libraries, too
+endif()
+
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)

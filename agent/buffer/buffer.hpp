@@ -56,4 +56,7 @@ class Buffer {
     virtual BufferStatus status() const = 0;
 };
 
+// That of the library in use: "SQLite 3.40.1".
+std::string sqlite_version();
+
 }  // namespace holdfast

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/unique_fd.hpp"
+#include "buffer/buffer.hpp"
 
 namespace holdfast {
 namespace {
@@ -201,6 +202,10 @@ Result<void> Transaction::commit() {
     if (auto done = database_->execute("COMMIT"); !done) return done;
     database_ = nullptr;
     return {};
+}
+
+std::string sqlite_version() {
+    return std::string("SQLite ") + ::sqlite3_libversion();
 }
 
 }  // namespace holdfast

@@ -16,7 +16,7 @@ int run(const Arguments& arguments) {
     auto agent = std::make_unique<Agent>(arguments.places, std::move(*loaded.config), clock, *log);
     if (auto started = agent->start(); !started) {
         log->error(started.error().text);
-        return started.error().kind == Error::Kind::config ? wrong_config : failed;
+        return failed;
     }
     const auto stopped = agent->run();
     if (!stopped) log->error(stopped.error().text);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "forward/delivery_table.hpp"
+#include "forward/paho_transport.hpp"
 #include "forward/reason_codes.hpp"
 #include "forward/socket_cut.hpp"
 #include "forward/tls_policy.hpp"
@@ -356,6 +357,12 @@ Result<std::unique_ptr<PahoLink>> PahoLink::make(const ConnectRequest& request, 
     } catch (const std::exception& error) {
         return paho_error(error);
     }
+}
+
+std::string paho_version() {
+    for (const MQTTAsync_nameValue* info = MQTTAsync_getVersionInfo(); info->name != nullptr; ++info)
+        if (std::string_view(info->name) == "Version") return std::string("Paho C ") + info->value;
+    return "Paho C, unknown version";
 }
 
 }  // namespace holdfast

@@ -21,4 +21,7 @@ namespace holdfast {
 // rest is left to its thread, which nobody waits for.
 std::unique_ptr<Transport> make_paho_transport(Transport::Sink sink, Log& log);
 
+// The versions of the libraries in use: "Paho C 1.3.12".
+std::string paho_version();
+
 }  // namespace holdfast

@@ -6,9 +6,8 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
+#include "base/file.hpp"
 #include "forward/openssl_ptr.hpp"
 
 namespace holdfast {
@@ -18,16 +17,6 @@ namespace fs = std::filesystem;
 
 LinkFailure for_a_person(std::string text) {
     return {LinkFailure::Class::person, 0, std::move(text)};
-}
-
-Result<std::string> read_file(const fs::path& file) {
-    errno = 0;
-    std::ifstream in(file, std::ios::binary);
-    if (in) {
-        std::string content(std::istreambuf_iterator<char>(in), {});
-        if (!in.bad()) return content;
-    }
-    return system_error(Error::Kind::config, "cannot read " + file.string(), errno != 0 ? errno : EIO);
 }
 
 BioPtr memory_bio(const std::string& content) {
@@ -116,13 +105,9 @@ std::optional<LinkFailure> check_tls_files(const TlsConfig& tls) {
 
 Result<std::string> read_key_password(const TlsConfig& tls) {
     if (tls.key_password_file.empty()) return std::string();
-    auto content = read_file(tls.key_password_file);
-    if (!content) {
-        content.error().text = "key_password_file: " + content.error().text;
-        return content;
-    }
-    if (!content->empty() && content->back() == '\n') content->pop_back();
-    return content;
+    auto password = read_password_file(tls.key_password_file);
+    if (!password) return Error{password.error().kind, "key_password_file: " + password.error().text};
+    return password;
 }
 
 int give_key_password(char* buffer, int size, int, void* password) {
@@ -130,6 +115,10 @@ int give_key_password(char* buffer, int size, int, void* password) {
     if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
     text.copy(buffer, text.size());
     return static_cast<int>(text.size());
+}
+
+std::string openssl_version() {
+    return ::OpenSSL_version(OPENSSL_VERSION);
 }
 
 }  // namespace holdfast

@@ -32,4 +32,7 @@ Result<std::string> read_key_password(const TlsConfig& tls);
 // terminal.
 int give_key_password(char* buffer, int size, int for_writing, void* password);
 
+// That of the library in use: "OpenSSL 3.0.22 ...".
+std::string openssl_version();
+
 }  // namespace holdfast
