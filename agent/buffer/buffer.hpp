@@ -49,6 +49,9 @@ class Buffer {
     virtual void ack(std::uint64_t seq) = 0;        // unknown or repeated: ignored
     virtual void give_back(std::uint64_t seq) = 0;  // likewise
     virtual void set_link(bool up) = 0;
+    // A link is being tried for the first time: until set_link() tells how that went, what is taken in waits for
+    // spill_after as if it were up. Without this a start on a good link would write to flash for a second.
+    virtual void expect_link() = 0;
     // Does what is due now: commits, spills, shrinks. Returns when it wants to be called next; none: when something happens.
     virtual std::optional<MonoTime> step() = 0;
     // Commits everything held, lent batches included, and closes the database. To be called once, last.

@@ -21,7 +21,8 @@ class BatchSource {
     virtual void acknowledge(std::vector<std::uint64_t> seqs) = 0;
     // Not delivered: it will be offered again, with the same seq.
     virtual void give_back(std::vector<std::uint64_t> seqs) = 0;
-    // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what it holds.
+    // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what it holds. Said first
+    // when the first attempt has succeeded or failed.
     virtual void set_link(bool up) = 0;
 };
 

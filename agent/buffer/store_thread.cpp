@@ -44,6 +44,7 @@ StoreThread::~StoreThread() {
 
 void StoreThread::start(BatchSink* sink) {
     sink_ = sink;
+    if (sink_ != nullptr) buffer_->expect_link();
     thread_ = std::thread([this] { run(); });
 }
 

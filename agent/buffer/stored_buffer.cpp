@@ -231,6 +231,7 @@ void StoredBuffer::give_back(std::uint64_t seq) {
 
 void StoredBuffer::set_link(bool up) {
     link_up_ = up;
+    link_expected_ = false;
     if (!up) free_stored(0);
 }
 

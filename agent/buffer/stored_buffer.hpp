@@ -40,6 +40,7 @@ class StoredBuffer final : public Buffer {
     void ack(std::uint64_t seq) override;
     void give_back(std::uint64_t seq) override;
     void set_link(bool up) override;
+    void expect_link() override { link_expected_ = true; }
     std::optional<MonoTime> step() override;
     Result<void> close() override;
     BufferStatus status() const override;
@@ -108,7 +109,9 @@ class StoredBuffer final : public Buffer {
     void queue_unstored(const Held& held);
     void forget_unstored(Lane& lane, Pool::iterator held);
     void forget_acked(Lane& lane, std::uint64_t seq);
-    bool must_store() const { return config_.durability == Durability::strict || !link_up_; }
+    bool must_store() const {
+        return config_.durability == Durability::strict || !(link_up_ || link_expected_);
+    }
     std::optional<MonoTime> store_due();
     std::optional<MonoTime> delete_due() const;
     std::optional<MonoTime> shrink_if_idle();
@@ -159,6 +162,7 @@ class StoredBuffer final : public Buffer {
     std::uint64_t unstored_bytes_ = 0;
     std::uint64_t memory_bytes_ = 0;
     bool link_up_ = false;
+    bool link_expected_ = false;
     bool shrinking_ = false;
     bool in_commit_ = false;
     bool reopen_ = false;  // before the next attempt

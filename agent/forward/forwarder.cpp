@@ -49,8 +49,10 @@ Forwarder::Forwarder(const BrokerConfig& config, const ForwardIdentity& identity
       logged_failures_(config_.servers.size()) {}
 
 void Forwarder::start(MonoTime now) {
-    actions_.emplace_back(action::SetLink{false});
-    if (config_.servers.empty()) return;
+    if (config_.servers.empty()) {
+        actions_.emplace_back(action::SetLink{false});
+        return;
+    }
     status_.server = config_.servers.front().url;
     dialer_.start(now);
     phase_ = Phase::waiting;
@@ -191,7 +193,7 @@ void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
     if (dialer_.failed(failure, now) == Dialer::Next::older_protocol) {
         log_.info(url + " does not speak MQTT 5: trying 3.1.1");
     } else {
-        ++failed_attempts_;
+        if (failed_attempts_++ == 0) actions_.emplace_back(action::SetLink{false});
         std::string& logged = logged_failures_[attempt_.server];
         if (logged != failure.text) log_.warning("cannot connect to " + url + ": " + failure.text);
         logged = failure.text;

@@ -26,6 +26,35 @@ TEST(Buffer, OffersWhatWasTakenInInOrder) {
     EXPECT_EQ(test.buffer->status().readings, 30);
 }
 
+TEST(Buffer, WritesNothingWhileTheFirstLinkIsExpectedAndComesInTime) {
+    BufferInDirectory test;
+    test.buffer->expect_link();
+    const std::uint64_t written = test.buffer->status().written_bytes;
+    test.append(make_batch());
+    test.clock.advance(seconds(1));  // commit_interval, were the link down
+    (void)test.buffer->step();
+    test.buffer->set_link(true);
+    EXPECT_THAT(seqs(test.peek_all()), ElementsAre(1));
+    test.buffer->ack(1);
+    test.clock.advance(seconds(10));
+    (void)test.buffer->step();
+    EXPECT_EQ(test.buffer->status().written_bytes, written);
+}
+
+TEST(Buffer, WritesWhatWaitedTooLongForTheFirstLink) {
+    BufferInDirectory test;
+    test.buffer->expect_link();
+    test.append(make_batch());
+    test.clock.advance(seconds(2));  // spill_after
+    (void)test.buffer->step();
+    EXPECT_EQ(test.buffer->status().in_memory_readings, 0);
+    test.append(make_batch());
+    test.buffer->set_link(false);
+    test.clock.advance(seconds(1));
+    (void)test.buffer->step();
+    EXPECT_EQ(test.buffer->status().in_memory_readings, 0);
+}
+
 TEST(Buffer, GivesBackTheSameBatchFromDisk) {
     BufferInDirectory test;
     const Batch original = make_batch(7, "host", Priority::high, 5'000);

@@ -279,8 +279,16 @@ TEST(Forwarder, TellsTheBufferOfEachChangeOfTheLink) {
     bench.connect();
     bench.tell(transport::ConnectionLost{passing()});
     bench.connect();
-    EXPECT_THAT(bench.links, ElementsAre(false, true, false, true));
+    EXPECT_THAT(bench.links, ElementsAre(true, false, true));
     EXPECT_EQ(bench.forwarder.status().reconnects, 1U);
+}
+
+TEST(Forwarder, TellsTheBufferThatTheFirstAttemptFailed) {
+    Bench bench;
+    (void)bench.until_attempt();
+    EXPECT_THAT(bench.links, IsEmpty()) << "nothing is known yet";
+    bench.tell(transport::ConnectFailed{passing()});
+    EXPECT_THAT(bench.links, ElementsAre(false));
 }
 
 // --- status
