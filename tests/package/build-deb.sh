@@ -9,21 +9,23 @@ for tool in dpkg-buildpackage dh lintian; do
     command -v $tool >/dev/null || { echo "SKIP: $tool is missing (apt install dpkg-dev debhelper lintian)"; exit 77; }
 done
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/holdfast" "$out"
-tar -C "$tree" --exclude=./.git --exclude=./build --exclude='./obj-*' -c . | tar -x --no-same-owner -C "$work/holdfast"
-
-# With ccache, a second build costs a few seconds: the copy's place must not count.
+# Debian's flags name the place of the build, so ccache helps only if that stays the same; and debhelper builds with another HOME.
+copy=$out/holdfast
+trap 'rm -rf "$copy"' EXIT
+rm -rf "$copy"
+mkdir -p "$copy"
+rm -f "$out"/*.deb "$out"/*.changes "$out"/*.buildinfo
+tar -C "$tree" --exclude=./.git --exclude=./build --exclude='./obj-*' --exclude="./${out#"$tree"/}" -c . |
+    tar -x --no-same-owner -C "$copy"
 if [ -d /usr/lib/ccache ]; then
-    export PATH=/usr/lib/ccache:$PATH CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
+    CCACHE_DIR=$(ccache --get-config cache_dir)
+    export CCACHE_DIR PATH=/usr/lib/ccache:$PATH
 fi
 
 echo "== dpkg-buildpackage"
-(cd "$work/holdfast" && dpkg-buildpackage -us -uc -b -j"${JOBS:-$(nproc)}" >"$work/build.log" 2>&1) ||
-    { tail -50 "$work/build.log"; exit 1; }
-cp "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out"
+(cd "$copy" && dpkg-buildpackage -us -uc -b -j"${JOBS:-$(nproc)}" >"$out/build.log" 2>&1) ||
+    { tail -50 "$out/build.log"; exit 1; }
 ls -l "$out"/*.deb
 
 echo "== lintian"
-lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$work"/*.changes
+lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$out"/*.changes
