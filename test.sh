@@ -50,21 +50,24 @@ run_ctest() {
 }
 
 fuzz() {
-    local program name work
+    local program name seeds running=()
     for program in build/fuzz/bin/fuzz_*; do
         name=${program##*/fuzz_}
-        work=build/fuzz/corpus/$name
-        mkdir -p "$work"
-        local seeds=()
+        mkdir -p "build/fuzz/corpus/$name"
+        seeds=()
         [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
-        echo "fuzz_$name for ${FUZZ_SECONDS:-20} s"
-        if "$program" -max_total_time="${FUZZ_SECONDS:-20}" -artifact_prefix=build/fuzz/ "$work" "${seeds[@]}" \
-            >"build/fuzz/$name.log" 2>&1; then
-            tail -n 1 "build/fuzz/$name.log"
-            verdict "fuzz_$name" 0
+        echo "$name for ${FUZZ_SECONDS:-20} s"
+        "$program" -max_total_time="${FUZZ_SECONDS:-20}" -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" \
+            "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 &
+        running+=("$name=$!")
+    done
+    for name in "${running[@]}"; do
+        if wait "${name#*=}"; then
+            verdict "fuzz_${name%=*}" 0
+            echo "${name%=*}: $(tail -n 1 "build/fuzz/${name%=*}.log")"
         else
-            tail -n 40 "build/fuzz/$name.log"
-            verdict "fuzz_$name" 1
+            verdict "fuzz_${name%=*}" 1
+            tail -n 40 "build/fuzz/${name%=*}.log"
         fi
     done
 }
