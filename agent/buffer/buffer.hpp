@@ -27,6 +27,7 @@ struct BufferStatus {
     std::uint64_t committed_readings = 0;     // of `readings`: on disk now
     std::uint64_t bytes = 0;                  // database and WAL on disk
     std::optional<std::int64_t> oldest_wall_us;  // time of the oldest reading held
+    std::uint64_t acked_readings = 0;  // in one snapshot with `readings`, so that the sums hold at any time
     std::uint64_t dropped_readings = 0;
     std::uint64_t refused_readings = 0;
     std::uint64_t written_bytes = 0;          // to the buffer's files
@@ -48,6 +49,7 @@ class Buffer {
     virtual std::optional<Batch> peek() = 0;
     virtual void ack(std::uint64_t seq) = 0;        // unknown or repeated: ignored
     virtual void give_back(std::uint64_t seq) = 0;  // likewise
+    virtual void refuse(std::uint64_t seq) = 0;     // likewise: dropped, counted, told by a gap record
     virtual void set_link(bool up) = 0;
     // A link is being tried for the first time: until set_link() tells how that went, what is taken in waits for
     // spill_after as if it were up. Without this a start on a good link would write to flash for a second.

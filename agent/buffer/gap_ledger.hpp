@@ -26,9 +26,12 @@ class GapLedger {
     void add(const BatchHeader& dropped, std::string_view body, GapReason reason, NewSeq new_seq) {
         const auto decoded = decode_body(dropped.kind, body);
         if (dropped.kind == BatchKind::gap && decoded) reason = decoded->reason;
-        auto [place, fresh] = gaps_.try_emplace(Key{dropped.input, reason});
-        if (fresh) place->second.batch.header.seq = new_seq();
-        extend(place->second, dropped, decoded ? tags_of(*decoded) : Tags{}, reason);
+        const Key key{dropped.input, reason};
+        // Before there is a record to fill: giving a seq may commit, and a commit replaces the ledger.
+        const std::uint64_t seq = gaps_.contains(key) ? 0 : new_seq();
+        Gap& gap = gaps_[key];
+        if (gap.batch.header.seq == 0) gap.batch.header.seq = seq;
+        extend(gap, dropped, decoded ? tags_of(*decoded) : Tags{}, reason);
     }
 
     std::map<Key, Gap>& gaps() { return gaps_; }

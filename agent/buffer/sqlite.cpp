@@ -13,6 +13,9 @@ namespace holdfast {
 namespace {
 
 Error::Kind kind_of(int code) {
+    // A sector that can't be read is how an SD card dies: what can be read of the rest is to be saved.
+    if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ || code == SQLITE_IOERR_CORRUPTFS)
+        return Error::Kind::corrupt;
     switch (code & 0xFF) {
         case SQLITE_FULL:
             return Error::Kind::full;

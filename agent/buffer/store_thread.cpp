@@ -75,6 +75,10 @@ void StoreThread::give_back(std::vector<std::uint64_t> seqs) {
     mailbox_.post(GiveBack{std::move(seqs)});
 }
 
+void StoreThread::refuse(std::vector<std::uint64_t> seqs) {
+    mailbox_.post(Refuse{std::move(seqs)});
+}
+
 void StoreThread::set_link(bool up) {
     mailbox_.post(Link{up});
 }
@@ -125,6 +129,9 @@ bool StoreThread::handle(Message& message, Inbox& taken) {
     } else if (const auto* returned = std::get_if<GiveBack>(&message)) {
         for (const std::uint64_t seq : returned->seqs)
             buffer_->give_back(seq);
+    } else if (const auto* refused = std::get_if<Refuse>(&message)) {
+        for (const std::uint64_t seq : refused->seqs)
+            buffer_->refuse(seq);
     } else if (const auto* link = std::get_if<Link>(&message)) {
         buffer_->set_link(link->up);
     } else {

@@ -37,6 +37,7 @@ class StoreThread final : public BatchSource {
     void demand(std::uint32_t count) override;
     void acknowledge(std::vector<std::uint64_t> seqs) override;
     void give_back(std::vector<std::uint64_t> seqs) override;
+    void refuse(std::vector<std::uint64_t> seqs) override;
     void set_link(bool up) override;
 
     std::uint64_t epoch() const { return epoch_; }
@@ -56,11 +57,14 @@ class StoreThread final : public BatchSource {
     struct GiveBack {
         std::vector<std::uint64_t> seqs;
     };
+    struct Refuse {
+        std::vector<std::uint64_t> seqs;
+    };
     struct Link {
         bool up;
     };
     struct Stop {};
-    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Link, Stop>;
+    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Refuse, Link, Stop>;
 
     // What was posted and is not in status_ yet.
     struct Inbox {

@@ -162,7 +162,7 @@ std::optional<Batch> StoredBuffer::lend(Pool& pool, Pool::iterator at) {
 
 void StoredBuffer::read_ahead(Priority priority) {
     Lane& own = lane(priority);
-    while (own.ahead.empty() && own.cursor <= own.last_row && database_ && !retry_at_) {
+    while (own.ahead.empty() && own.cursor <= own.last_row && can_read()) {
         const auto wanted = [&](std::uint64_t seq) {
             return !own.live.contains(seq) && !lent_.contains(seq) && !own.acked.contains(seq) &&
                    !gaps_.has(seq);
@@ -193,7 +193,14 @@ void StoredBuffer::drop_damaged_row(const BatchHeader& header) {
 void StoredBuffer::ack(std::uint64_t seq) {
     const auto at = lent_.find(seq);
     if (at == lent_.end()) return;
+    acked_readings_ += readings_held(at->second.batch.header);
+    no_longer_held(at);
+}
+
+// Its row, if there is one, only waits to be deleted.
+void StoredBuffer::no_longer_held(Pool::iterator at) {
     const Held& held = at->second;
+    const std::uint64_t seq = at->first;
     Lane& own = lane(held.batch.header.priority);
     const std::uint64_t readings = readings_held(held.batch.header);
     if (held.stored) {
@@ -207,6 +214,18 @@ void StoredBuffer::ack(std::uint64_t seq) {
         memory_bytes_ -= held.memory();
     }
     lent_.erase(at);
+}
+
+// A gap record that is refused leaves none of its own: it would be refused as well.
+void StoredBuffer::refuse(std::uint64_t seq) {
+    const auto at = lent_.find(seq);
+    if (at == lent_.end()) return;
+    const Batch& batch = at->second.batch;
+    if (batch.header.kind == BatchKind::readings) {
+        gaps_.add(batch.header, batch.body, GapReason::refused, [this] { return new_seq(); });
+        dropped_readings_ += readings_held(batch.header);
+    }
+    no_longer_held(at);
 }
 
 void StoredBuffer::forget_acked(Lane& own, std::uint64_t seq) {
@@ -393,11 +412,13 @@ BufferStatus StoredBuffer::status() const {
         older(wall_of(held.batch.header));
     for (const Lane& own : lanes_) {
         status.batches += own.disk.batches - own.acked.size();
-        status.committed_readings += own.disk.readings - own.acked_readings;
+        // The count of a damaged row may be wrong.
+        status.committed_readings += std::max(own.disk.readings, own.acked_readings) - own.acked_readings;
         if (own.disk.batches > own.acked.size() && own.oldest_wall_us) older(*own.oldest_wall_us);
         if (!own.live.empty()) older(wall_of(own.live.begin()->second.batch.header));
     }
     status.readings = status.in_memory_readings + status.committed_readings;
+    status.acked_readings = acked_readings_;
     status.dropped_readings = dropped_readings_;
     status.last_error = last_error_;
     status.written_bytes = written_before_ + (database_ ? database_->written_bytes() : 0);

@@ -39,6 +39,7 @@ class StoredBuffer final : public Buffer {
     std::optional<Batch> peek() override;
     void ack(std::uint64_t seq) override;
     void give_back(std::uint64_t seq) override;
+    void refuse(std::uint64_t seq) override;
     void set_link(bool up) override;
     void expect_link() override { link_expected_ = true; }
     std::optional<MonoTime> step() override;
@@ -108,10 +109,13 @@ class StoredBuffer final : public Buffer {
     void drop_from_memory();
     void queue_unstored(const Held& held);
     void forget_unstored(Lane& lane, Pool::iterator held);
+    void no_longer_held(Pool::iterator lent);
     void forget_acked(Lane& lane, std::uint64_t seq);
     bool must_store() const {
         return config_.durability == Durability::strict || !(link_up_ || link_expected_);
     }
+    // A full disk can still be read, and what is sent from it makes room.
+    bool can_read() const { return database_ && !(retry_at_ && reopen_); }
     std::optional<MonoTime> store_due();
     std::optional<MonoTime> delete_due() const;
     std::optional<MonoTime> shrink_if_idle();
@@ -167,6 +171,7 @@ class StoredBuffer final : public Buffer {
     bool in_commit_ = false;
     bool reopen_ = false;  // before the next attempt
 
+    std::uint64_t acked_readings_ = 0;
     std::uint64_t dropped_readings_ = 0;
     std::uint64_t written_before_ = 0;  // by databases that were closed since start
     Episode full_;

@@ -369,8 +369,11 @@ Result<void> StoredBuffer::close() {
         try_again();
     else
         commit(Scope::all);
+    // A database that turned out damaged was replaced by a fresh one, which does not have the rest yet.
+    for (int attempt = 0; attempt < most_attempts && !retry_at_ && has_work(Scope::all); ++attempt)
+        commit(Scope::all);
     Result<void> done;
-    if (retry_at_) {
+    if (retry_at_ || unstored_batches_ > 0) {
         done = Error{Error::Kind::retry,
                      std::to_string(unstored_readings_) +
                          " readings could not be written to the buffer and are lost: " + last_error_};

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <variant>
@@ -50,7 +51,10 @@ struct Acknowledge {
 struct GiveBack {
     std::vector<std::uint64_t> seqs;
 };
-using Any = std::variant<Connect, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack>;
+struct Refuse {
+    std::vector<std::uint64_t> seqs;
+};
+using Any = std::variant<Connect, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack, Refuse>;
 }  // namespace action
 using Actions = std::vector<action::Any>;
 
@@ -157,6 +161,13 @@ class Forwarder {
     std::uint64_t failed_attempts_ = 0;         // since the last connection
     std::vector<std::string> logged_failures_;  // by server, since the last connection
     std::vector<std::uint64_t> acked_;          // for the next Acknowledge
+    // Refused, and not answered: the buffer keeps them and offers them again after a restart.
+    struct Aside {
+        std::uint64_t seq = 0;
+        std::size_t bytes = 0;
+    };
+    std::deque<Aside> aside_;
+    std::size_t aside_bytes_ = 0;
     Actions actions_;
 };
 

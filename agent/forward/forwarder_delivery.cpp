@@ -20,6 +20,9 @@ constexpr unsigned most_refusals = 10;
 constexpr std::size_t most_resting_windows = 4;
 // Batches waiting to be sent; a wider window does not need more to be kept full.
 constexpr std::size_t most_ready = 1'000;
+// Refused messages that are kept: few enough for the smallest buffer, which can't drop what is kept for the forwarder.
+constexpr std::size_t most_aside = 1'000;
+constexpr std::size_t most_aside_bytes = 256 * 1024;
 
 // Reasons that stay as long as message and permissions are what they are (MQTT 5, 3.4.2.1 and 3.5.2.1).
 bool refused_for_good(int code) {
@@ -185,12 +188,20 @@ void Forwarder::on_status_failed(const transport::DeliveryFailed& event, MonoTim
     }
 }
 
-// Until it can be set aside, a refused message is let go: it must not block the others.
+// Set aside: it must not block the others. Only what is beyond the bound is dropped, the oldest first.
 void Forwarder::refuse(const Outbox::Item& item, const std::string& why, MonoTime now) {
     ++status_.refused_messages;
     status_.refused_readings += reading_count(item.batch);
     refusals_.add(item.batch.header.input, reading_count(item.batch), why, now);
-    acked_.push_back(item.batch.header.seq);
+    aside_.push_back({item.batch.header.seq, item.batch.body.size()});
+    aside_bytes_ += item.batch.body.size();
+    std::vector<std::uint64_t> beyond;
+    while (aside_.size() > most_aside || aside_bytes_ > most_aside_bytes) {
+        beyond.push_back(aside_.front().seq);
+        aside_bytes_ -= aside_.front().bytes;
+        aside_.pop_front();
+    }
+    if (!beyond.empty()) actions_.emplace_back(action::Refuse{std::move(beyond)});
 }
 
 void Forwarder::give_back(std::vector<std::uint64_t> seqs) {

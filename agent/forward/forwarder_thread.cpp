@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 // The loop comes round at least so often, for the watchdog.
 constexpr auto longest_sleep = 2s;
 // What stop() allows beyond the grace: the forwarder's farewell, and the transport's end.
-constexpr auto stop_slack = 3s;
+constexpr auto stop_slack = 2500ms;
 
 std::uint64_t random_seed() {
     std::random_device device;
@@ -50,8 +50,8 @@ void ForwarderThread::start() {
         try {
             run();
         } catch (const std::exception& problem) {
-            // Without progress the watchdog restarts the agent; what is not acknowledged is in the buffer.
             log_.error(std::string("the forwarder ends by an exception: ") + problem.what());
+            failed_ = true;
         }
         ended_.post({});
     });
@@ -134,6 +134,8 @@ void ForwarderThread::perform(action::Any& action, MonoTime now) {
         source_.demand(demand->count);
     } else if (auto* give_back = std::get_if<action::GiveBack>(&action)) {
         source_.give_back(std::move(give_back->seqs));
+    } else if (auto* refuse = std::get_if<action::Refuse>(&action)) {
+        source_.refuse(std::move(refuse->seqs));
     } else if (const auto* link = std::get_if<action::SetLink>(&action)) {
         source_.set_link(link->up);
     } else if (const auto* attempt = std::get_if<action::Connect>(&action)) {

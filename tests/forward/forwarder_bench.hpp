@@ -108,7 +108,7 @@ class Bench {
     std::map<std::uint64_t, DeliveryToken> tokens;
     std::vector<std::string> statuses;
     DeliveryToken status_token = 0;
-    Seqs acknowledged, given_back;
+    Seqs acknowledged, given_back, refused;
     std::vector<bool> links;
     std::uint64_t demanded = 0;
     int drops = 0, disconnects = 0;
@@ -136,6 +136,9 @@ class Bench {
     void record(action::Demand& what) { demanded += what.count; }
     void record(action::Acknowledge& what) {
         acknowledged.insert(acknowledged.end(), what.seqs.begin(), what.seqs.end());
+    }
+    void record(action::Refuse& what) {
+        refused.insert(refused.end(), what.seqs.begin(), what.seqs.end());
     }
     void record(action::GiveBack& what) {
         given_back.insert(given_back.end(), what.seqs.begin(), what.seqs.end());

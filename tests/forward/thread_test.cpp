@@ -36,6 +36,7 @@ class FakeSource final : public BatchSource {
         offer();
     }
     void acknowledge(std::vector<std::uint64_t> seqs) override { note(acknowledged_, seqs); }
+    void refuse(std::vector<std::uint64_t> seqs) override { note(acknowledged_, seqs); }
     void give_back(std::vector<std::uint64_t> seqs) override {
         note(given_back_, seqs);
         const std::lock_guard lock(mutex_);
