@@ -103,7 +103,11 @@ JsonWriter& JsonWriter::number(double value) {
     // Readers take "-0" for the integer zero.
     if (value == 0 && std::signbit(value)) return raw("-0.0");
     separate();
-    append_number(out_, value);
+    // 100000, not 1e+05: what looks like a whole number is read as one by more readers.
+    if (std::abs(value) < 1e15 && value == std::trunc(value))
+        append_number(out_, static_cast<std::int64_t>(value));
+    else
+        append_number(out_, value);
     return *this;
 }
 

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/command.hpp"
 #include "cli/connection.hpp"
 #include "daemon/agent.hpp"
 #include "forward/diagnose.hpp"
+#include "forward/tls_policy.hpp"
 
 namespace holdfast::cli {
 namespace {
@@ -12,13 +14,13 @@ namespace {
 bool try_server(const Config& config, const Server& server, Log& log) {
     std::string out = server.url + "\n";
     const auto step = [&](bool ok, const std::string& name, const std::string& text) {
-        out += (ok ? "  ok      " : "  FAILED  ") + name + ": " + text + "\n";
+        out += (ok ? "  ok       " : "  FAILED   ") + name + ": " + text + "\n";
     };
     const ServerDiagnosis diagnosis = diagnose_server(server, config.broker.tls, config.broker.connect_timeout);
     for (const ServerDiagnosis::Step& s : diagnosis.steps) step(s.ok, s.name, s.text);
-    if (diagnosis.days_to_expiry)
-        step(*diagnosis.days_to_expiry > 30, "expiry",
-             "the certificate of the server ends in " + std::to_string(*diagnosis.days_to_expiry) + " days");
+    if (diagnosis.days_to_expiry && !diagnosis.failure)
+        out += std::string(*diagnosis.days_to_expiry > 30 ? "  ok       " : "  warning  ") +
+               "expiry: the certificate of the server ends in " + std::to_string(*diagnosis.days_to_expiry) + " days\n";
     bool reached = !diagnosis.failure;
     if (reached) {
         Connection connection(config.broker, "-check-", log);
@@ -54,6 +56,10 @@ int check(const Arguments& arguments) {
                        " inputs, " +
                        (config.broker.servers.empty() ? std::string("no server") : config.broker.servers.front().url) + "\n";
     for (const std::string& key : config.not_yet_effective) text += key + " is set, but without effect in this version\n";
+    const bool tls = std::any_of(config.broker.servers.begin(), config.broker.servers.end(),
+                                 [](const Server& server) { return uses_tls(server.scheme); });
+    if (const auto wrong = tls ? check_tls_files(config.broker.tls) : std::nullopt)
+        text += "warning: no server can be reached until this is mended: " + wrong->text + "\n";
     if (!print(text)) return failed;
     return arguments.online ? check_online(config) : done;
 }

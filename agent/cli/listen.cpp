@@ -14,10 +14,9 @@ namespace {
 std::vector<std::string> own_filters(const Config& config) {
     std::vector<std::string> filters;
     for (const InputConfig& input : config.inputs) {
-        std::vector<TagView> tags;
-        for (const auto& [key, value] : input.tags) tags.push_back({key, value});
-        for (const auto& [key, value] : config.agent.tags) tags.push_back({key, value});
-        if (auto topic = expand_topic(config.broker.topic, config.agent.id, input.name, tags)) filters.push_back(*topic);
+        const Tags tags = merged_tags(input.tags, config.agent.tags);
+        auto topic = expand_topic(config.broker.topic, config.agent.id, input.name, views_of(tags));
+        if (topic) filters.push_back(std::move(*topic));
     }
     if (!config.broker.status_topic.empty()) filters.push_back(config.broker.status_topic);
     return filters;

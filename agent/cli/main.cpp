@@ -155,7 +155,6 @@ int run_command(const Command& command, int argc, char** argv) {
     arguments.operands.assign(argv + optind, argv + argc);
     if (command.operands.empty() && !arguments.operands.empty())
         return usage_error("'" + std::string(command.name) + "' takes no " + arguments.operands.front());
-    if (arguments.places.config_files.empty()) arguments.places.config_files = default_config_files();
     return command.run(arguments);
 }
 
@@ -175,7 +174,7 @@ int main_command(int argc, char** argv) {
 }  // namespace
 
 LoadedConfig load_and_report(const Places& places) {
-    LoadedConfig loaded = load_config(places.config_files,
+    LoadedConfig loaded = load_config(places.files_to_load(),
                                       [&](const std::string& name) { return describe_plugin(places.inputs, name); });
     for (const ConfigProblem& problem : loaded.problems) std::fprintf(stderr, "%s\n", to_string(problem).c_str());
     return loaded;

@@ -46,7 +46,10 @@ int plugins(const Arguments& arguments) {
     std::string out;
     int code = done;
     const bool all = arguments.operands.empty();
-    for (const std::string& name : all ? list_plugins(arguments.places.inputs) : arguments.operands) {
+    const auto names = all ? list_plugins(arguments.places.inputs) : arguments.operands;
+    if (names.empty())
+        return complain({Error::Kind::gone, "no plugins in " + arguments.places.inputs.plugin_directory.native()});
+    for (const std::string& name : names) {
         const auto plugin = describe_plugin(arguments.places.inputs, name);
         if (!plugin)
             code = complain(plugin.error());

@@ -18,11 +18,11 @@ int run(const Arguments& arguments) {
         log->error(started.error().text);
         return failed;
     }
-    const auto stopped = agent->run();
-    if (!stopped) log->error(stopped.error().text);
+    const auto ran = agent->run();
+    if (!ran) log->error(ran.error().text);
     // A thread that hangs in a library can't be joined; all that matters is on disk.
-    if (stopped && !*stopped) ::_exit(done);
-    return stopped ? done : failed;
+    if (!agent->let_go()) ::_exit(ran ? done : failed);
+    return ran ? done : failed;
 }
 
 }  // namespace holdfast::cli

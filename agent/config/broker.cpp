@@ -69,18 +69,11 @@ Result<void> check_status_template(std::string_view text) {
     return check_topic_template(text);
 }
 
-std::vector<TagView> views(const Tags& tags) {
-    std::vector<TagView> out;
-    for (const auto& [key, value] : tags)
-        out.push_back({key, value});
-    return out;
-}
-
 std::string read_status_topic(Section& section, const AgentConfig& agent) {
     const std::string written =
         section.text("status_topic", check_status_template, BrokerConfig{}.status_topic);
     if (written.empty() || agent.id.empty()) return {};
-    auto topic = expand_topic(written, agent.id, {}, views(agent.tags));
+    auto topic = expand_topic(written, agent.id, {}, views_of(agent.tags));
     if (topic) return std::move(*topic);
     section.problem("status_topic", topic.error().text + " (tags of [agent])");
     return {};
@@ -125,10 +118,8 @@ void check_topics(Section& section, const BrokerConfig& broker, const AgentConfi
                   const std::vector<InputConfig>& inputs) {
     for (const InputConfig& input : inputs) {
         if (input.name.empty() || agent.id.empty()) continue;  // has a problem of its own
-        std::vector<TagView> tags = views(input.tags);
-        for (const TagView& tag : views(agent.tags))
-            tags.push_back(tag);
-        const auto topic = expand_topic(broker.topic, agent.id, input.name, tags);
+        const Tags tags = merged_tags(input.tags, agent.tags);
+        const auto topic = expand_topic(broker.topic, agent.id, input.name, views_of(tags));
         if (!topic)
             section.problem("topic", "of input \"" + input.name + "\": " + topic.error().text);
         else if (*topic == broker.status_topic)

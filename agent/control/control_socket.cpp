@@ -82,9 +82,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop, co
         return system_error(Error::Kind::bug, path.native() + ": can't listen", errno);
 
     std::unique_ptr<ControlServer> server(new ControlServer(loop, path, std::move(socket), std::move(answer)));
-    auto source = loop.watch(server->socket_.get(), EPOLLIN, [raw = server.get()](std::uint32_t) { raw->accept(); });
-    if (!source) return source.error();
-    server->source_ = std::move(*source);
+    if (auto listening = server->listen_on(); !listening) return listening.error();
     return server;
 }
 
@@ -95,6 +93,7 @@ ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
 
 void ControlServer::accept() {
     UniqueFd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) return rest();
     if (!socket || connections_.size() >= max_connections) return;
     auto owned = std::make_unique<Connection>();
     Connection& connection = *owned;
@@ -106,6 +105,24 @@ void ControlServer::accept() {
     connection.limit->set(std::chrono::steady_clock::now() + connection_limit);
     connection.source = std::move(*source);
     connections_.push_back(std::move(owned));
+}
+
+// Who asks stays in the queue and the socket ready: without a rest the loop would spin until descriptors are free again.
+void ControlServer::rest() {
+    source_.reset();
+    if (!rest_over_) {
+        auto timer = loop_.timer([this] { (void)listen_on(); });
+        if (!timer) return;
+        rest_over_ = std::move(*timer);
+    }
+    rest_over_->set(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+}
+
+Result<void> ControlServer::listen_on() {
+    auto source = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
+    if (!source) return source.error();
+    source_ = std::move(*source);
+    return {};
 }
 
 void ControlServer::read(Connection& connection) {

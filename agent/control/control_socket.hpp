@@ -29,7 +29,9 @@ class ControlServer {
   private:
     struct Connection;
     ControlServer(EventLoop& loop, std::filesystem::path path, UniqueFd socket, Answer answer);
+    Result<void> listen_on();
     void accept();
+    void rest();
     void read(Connection& connection);
     void drop(Connection& connection);
 
@@ -38,6 +40,7 @@ class ControlServer {
     UniqueFd socket_;
     Answer answer_;
     EventLoop::SourcePtr source_;
+    std::unique_ptr<EventLoop::Timer> rest_over_;
     std::list<std::unique_ptr<Connection>> connections_;
 };
 

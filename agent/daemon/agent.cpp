@@ -14,6 +14,7 @@
 #include "daemon/systemd.hpp"
 #include "forward/paho_transport.hpp"
 #include "input/orphans.hpp"
+#include "model/topic.hpp"
 
 namespace holdfast {
 namespace {
@@ -167,6 +168,7 @@ void Agent::turn_ended() {
 
 void Agent::keep_house() {
     house_timer_->set(clock_.now() + house_interval);
+    if (forwarder_->ended()) return loop_->quit();
     const bool online = forwarder_->status().state == BrokerState::connected;
     const bool needs_disk = config_.buffer.durability == Durability::strict || !online;
     pipeline_->set_longest_wait(needs_disk ? config_.buffer.commit_interval : config_.buffer.spill_after);
@@ -181,9 +183,19 @@ bool Agent::threads_progress() const {
            clock_.now() - forwarder_->last_progress() < forwarder_limit;
 }
 
+// The new inputs were checked against the new [broker] topic and tags; until a restart the old ones hold.
+Result<void> Agent::fit_running_topic(const std::vector<InputConfig>& inputs) const {
+    for (const InputConfig& input : inputs) {
+        const Tags tags = merged_tags(input.tags, config_.agent.tags);
+        auto topic = expand_topic(config_.broker.topic, config_.agent.id, input.name, views_of(tags));
+        if (!topic) return Error{topic.error().kind, "input " + input.name + ": " + topic.error().text};
+    }
+    return {};
+}
+
 void Agent::reload() {
     systemd::notify_reloading();
-    LoadedConfig loaded = load_config(places_.config_files,
+    LoadedConfig loaded = load_config(places_.files_to_load(),
                                       [this](const std::string& name) { return describe_plugin(places_.inputs, name); });
     for (const ConfigProblem& problem : loaded.problems) log_.error(to_string(problem));
     if (!loaded.config) {
@@ -197,36 +209,40 @@ void Agent::reload() {
         changed(loaded.config->broker != config_.broker, "[broker]");
         changed(loaded.config->buffer != config_.buffer, "[buffer]");
         changed(loaded.config->batch != config_.batch, "[batch]");
-        config_.inputs = std::move(loaded.config->inputs);
         log_.set_level(loaded.config->agent.log_level);
-        pipeline_->configure(config_.inputs);
-        inputs_->configure(config_.inputs);
+        if (auto fits = fit_running_topic(loaded.config->inputs); !fits) {
+            log_.error(fits.error().text + ": the inputs stay as they were until a restart");
+        } else {
+            config_.inputs = std::move(loaded.config->inputs);
+            inputs_->configure(config_.inputs);  // first: the pipeline still knows whose last frames come in now
+            pipeline_->configure(config_.inputs);
+        }
         log_.info("configuration read again: inputs are up to date" +
                   (restart.empty() ? "" : "; a restart is needed for the changes in " + restart));
     }
     systemd::notify_ready(status_line(status()));
 }
 
-Result<bool> Agent::run() {
+Result<void> Agent::run() {
     auto ran = loop_->run();
-    const bool clean = stop();
-    if (!ran) return ran.error();
-    return clean;
+    const bool forwarder_ended = forwarder_->ended();
+    stop();
+    if (ran && forwarder_ended) return Error{Error::Kind::bug, "the forwarder ended by itself"};
+    return ran;
 }
 
 // Inputs, pipeline, buffer, forwarder: everything is in the store's hands, and on its way to disk, before the network gets its grace.
-bool Agent::stop() {
+void Agent::stop() {
     systemd::notify_stopping();
     log_.info("stopping");
     control_.reset();
     inputs_->stop();
     pipeline_->flush();
     store_->set_link(false);
-    const bool let_go = forwarder_->stop(forwarder_grace);
+    let_go_ = forwarder_->stop(forwarder_grace);
     if (auto stored = store_->stop(); !stored) log_.error("buffer: " + stored.error().text);
     const BufferStatus buffer = store_->status();
     log_.info("stopped: " + std::to_string(buffer.readings) + " readings wait in the buffer");
-    return let_go;
 }
 
 AgentStatus Agent::status() const {
@@ -238,6 +254,7 @@ AgentStatus Agent::status() const {
     status.forward = forwarder_->status();
     status.buffer = store_->status();
     status.buffer.refused_readings = status.forward.refused_readings;
+    status.forward.acked_readings = status.buffer.acked_readings;
     const std::uint64_t open = pipeline_->open_readings();
     status.buffer.readings += open;
     status.buffer.in_memory_readings += open;

@@ -31,9 +31,11 @@ class Agent final : public ReadingSink {
 
     // Starts everything; fails when the state or runtime directory can't be used. Needs no network, broker or clock.
     Result<void> start();
-    // Runs until SIGTERM or SIGINT, then stops in order: what was taken in is on disk when it returns. False when a library did
-    // not let go of its thread: the caller must leave by _exit.
-    Result<bool> run();
+    // Runs until SIGTERM or SIGINT, then stops in order: what was taken in is on disk when it returns. Fails when it had to stop for
+    // another reason.
+    Result<void> run();
+    // After run(): false when a library did not let go of its thread. Then this must not be destroyed: leave by _exit.
+    bool let_go() const { return let_go_; }
 
   private:
     Result<void> make_directories() const;
@@ -47,8 +49,9 @@ class Agent final : public ReadingSink {
     void turn_ended();
     void keep_house();
     bool threads_progress() const;
+    Result<void> fit_running_topic(const std::vector<InputConfig>& inputs) const;
     void reload();
-    bool stop();
+    void stop();
     AgentStatus status() const;
     std::string answer(std::string_view request) const;
 
@@ -61,6 +64,7 @@ class Agent final : public ReadingSink {
     std::optional<Micros> watchdog_;
     MonoTime fed_{};
     bool paused_ = false;
+    bool let_go_ = true;
 
     // In the order of a reading's way; destroyed in the reverse.
     std::unique_ptr<SdEventLoop> loop_;

@@ -14,6 +14,8 @@ namespace {
 
 // Frames taken from one input before the others have their turn.
 constexpr int frames_a_turn = 16;
+// More than a socket buffer holds.
+constexpr int most_drained_frames = 1024;
 
 }  // namespace
 
@@ -31,7 +33,11 @@ InputStream::InputStream(InputConfig config, const InputContext& context)
           context.log, context.clock.now()) {
     auto timer = context_.loop.timer([this] {
         armed_.reset();
-        turn();
+        // What it has sent comes first: after a stall of this thread a host is not to be blamed for silence.
+        if (host_ && readable_)
+            on_readable();
+        else
+            turn();
     });
     if (!timer) {
         context_.log.error(timer.error().text, {{"INPUT", config_.name}, {"PLUGIN", config_.plugin}});
@@ -225,11 +231,13 @@ void InputStream::ask_to_end() {
         host_->signal(SIGTERM);
 }
 
+// A host that is asked to end has a socket buffer of frames; one that goes on sending is not waited for.
 bool InputStream::drain() {
     HostProcess::Receipt receipt = HostProcess::Receipt::end;
+    int frames = 0;
     do
         receipt = take_frame();
-    while (receipt == HostProcess::Receipt::frame);
+    while (receipt == HostProcess::Receipt::frame && ++frames < most_drained_frames);
     return receipt != HostProcess::Receipt::end;
 }
 

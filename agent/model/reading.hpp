@@ -46,6 +46,11 @@ struct TagView {
 
 using Tags = std::vector<std::pair<std::string, std::string>>;
 
+// Tags of an input over those of the agent, sorted by key.
+Tags merged_tags(const Tags& input, const Tags& agent);
+// Valid as long as `tags`.
+std::vector<TagView> views_of(const Tags& tags);
+
 // Which clock a reading's time is on. Wall times come from a source that has a clock of its own (an `exec`
 // line with "ts") and are never corrected; boot times get the wall clock's offset, also later, when the clock
 // was set.

@@ -19,16 +19,6 @@ std::size_t envelope_bytes(const AgentConfig& agent, const InputConfig& input, c
 Pipeline::Pipeline(AgentConfig agent, BatchConfig limits, const Clock& clock, Append append)
     : agent_(std::move(agent)), limits_(limits), clock_(clock), append_(std::move(append)), boot_(read_boot_id()) {}
 
-Tags Pipeline::merged_tags(const InputConfig& input) const {
-    Tags tags = input.tags;
-    for (const auto& tag : agent_.tags) {
-        const bool own = std::any_of(tags.begin(), tags.end(), [&](const auto& t) { return t.first == tag.first; });
-        if (!own) tags.push_back(tag);
-    }
-    std::sort(tags.begin(), tags.end());
-    return tags;
-}
-
 void Pipeline::configure(const std::vector<InputConfig>& inputs) {
     last_ = nullptr;
     std::map<std::string, std::unique_ptr<Input>> next;
@@ -38,7 +28,7 @@ void Pipeline::configure(const std::vector<InputConfig>& inputs) {
             next.insert(inputs_.extract(found));
             continue;
         }
-        const Tags tags = merged_tags(config);
+        const Tags tags = merged_tags(config.tags, agent_.tags);
         Batcher batcher(config, tags, limits_, envelope_bytes(agent_, config, tags));
         next.emplace(config.name, std::make_unique<Input>(Input{config, std::move(batcher)}));
     }

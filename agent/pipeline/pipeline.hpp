@@ -49,7 +49,6 @@ class Pipeline {
         Batcher batcher;
     };
     Input* find(const std::string& name);
-    Tags merged_tags(const InputConfig& input) const;
     void close(Input& input);
 
     AgentConfig agent_;

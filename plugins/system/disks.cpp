@@ -62,16 +62,17 @@ class Disks final : public Source {
         return files.read({"/proc/mounts"}).value_or("");
     }
 
-    // Each file system once, where it is mounted first: what follows are bind mounts.
+    // Each file system once, where it is mounted first: what follows are bind mounts. What is mounted over a point hides what
+    // was there.
     static std::vector<Mount> mounts(SensorFiles& files) {
         std::vector<Mount> found;
         for (std::string_view text = table(files); !text.empty();) {
             std::string_view line = take_line(text);
             Mount mount{unescape(take_word(line)), unescape(take_word(line))};
+            std::erase_if(found, [&](const Mount& other) { return other.point == mount.point; });
             if (!is_kept_here(mount.source, mount.point, take_word(line))) continue;
-            const bool known = std::any_of(found.begin(), found.end(), [&](const Mount& other) {
-                return other.source == mount.source || other.point == mount.point;
-            });
+            const bool known = std::any_of(found.begin(), found.end(),
+                                           [&](const Mount& other) { return other.source == mount.source; });
             if (!known) found.push_back(std::move(mount));
         }
         return found;

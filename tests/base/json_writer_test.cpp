@@ -73,11 +73,11 @@ TEST(JsonWriter, ReplacesWhatIsNotUtf8InAnyText) {
 TEST(JsonWriter, WritesTheShortestNumberThatReadsBack) {
     std::string out;
     JsonWriter json(out);
-    json.begin_array().number(0.1).number(3.0).number(-0.0).number(1e300).number(5e-324);
+    json.begin_array().number(0.1).number(3.0).number(-100000.0).number(-0.0).number(1e300).number(5e-324);
     json.number(std::numeric_limits<std::int64_t>::min())
         .number(std::numeric_limits<std::uint64_t>::max())
         .end_array();
-    EXPECT_EQ(out, "[0.1,3,-0.0,1e+300,5e-324,-9223372036854775808,18446744073709551615]");
+    EXPECT_EQ(out, "[0.1,3,-100000,-0.0,1e+300,5e-324,-9223372036854775808,18446744073709551615]");
 }
 
 TEST(JsonWriter, CountsNonFiniteNumbersAndWritesNull) {
