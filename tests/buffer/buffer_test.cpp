@@ -75,6 +75,39 @@ TEST(Buffer, CountsWhatTheBrokerRefusesAndLeavesAGapRecord) {
     EXPECT_FALSE(test.buffer->peek()) << "a refused gap record leaves no other";
 }
 
+// A real clock is later at each look; what is due "now" must still be due.
+class TickingClock final : public Clock {
+  public:
+    MonoTime now() const override { return MonoTime(Micros(boot_us())); }
+    std::int64_t boot_us() const override { return ++ticks_; }
+    std::int64_t wall_us() const override { return 1'795'371'137'000'000 + ++ticks_; }
+    bool synchronised() const override { return true; }
+
+  private:
+    mutable std::int64_t ticks_ = 3'600'000'000;
+};
+
+TEST(Buffer, DeletesWhatWasAcknowledgedAndShrinksTheFileAtOnce) {
+    const TempDir directory;
+    const TickingClock clock;
+    RecordingLog log;
+    auto buffer = std::move(Buffer::open(directory.path(), {}, clock, log).value());
+    buffer->set_link(false);
+    for (int i = 0; i < 3'000; ++i)
+        buffer->append(make_batch(10, "host", Priority::normal, 1'000));
+    buffer->set_link(true);
+    while (const auto batch = buffer->peek())
+        buffer->ack(batch->header.seq);
+    const std::uint64_t before = buffer->status().bytes;
+    EXPECT_GT(before, 2'000'000U);
+    // As the store thread does: again at once while something is due at once.
+    std::optional<MonoTime> due;
+    do
+        due = buffer->step();
+    while (due && *due <= clock.now());
+    EXPECT_LT(buffer->status().bytes, before / 10);
+}
+
 TEST(Buffer, GivesBackTheSameBatchFromDisk) {
     BufferInDirectory test;
     const Batch original = make_batch(7, "host", Priority::high, 5'000);
