@@ -1,9 +1,15 @@
 #include "forward/socket_cut.hpp"
 
 #include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <functional>
@@ -66,3 +72,37 @@ bool cut_new_tcp_socket(const std::vector<std::uint64_t>& before, std::uint16_t 
 }
 
 }  // namespace holdfast
+
+// Paho C 1.3.12 frees a QoS 1 or 2 message whose write fails and goes on holding it: it sends it again from
+// freed memory, and frees it once more, by then somebody else's memory. So no write of Paho's fails: one into
+// a dead connection counts as written just before the loss, which Paho then reads. These definitions take the
+// place of the libraries' for the whole process.
+extern "C" {
+
+__attribute__((visibility("default"))) ssize_t writev(int fd, const iovec* parts, int count) {
+    const ssize_t written = ::syscall(SYS_writev, fd, parts, count);
+    if (written >= 0 || errno == EAGAIN || errno == EINTR) return written;
+    const int error = errno;
+    if (holdfast::socket_option<int>(fd, SO_PROTOCOL) != IPPROTO_TCP) {
+        errno = error;
+        return -1;
+    }
+    ::shutdown(fd, SHUT_RDWR);
+    ssize_t total = 0;
+    for (int i = 0; i < count; ++i)
+        total += static_cast<ssize_t>(parts[i].iov_len);
+    return total;
+}
+
+__attribute__((visibility("default"))) int SSL_write(SSL* ssl, const void* bytes, int count) {
+    if (count <= 0) return 0;
+    std::size_t written = 0;
+    const int result = ::SSL_write_ex(ssl, bytes, static_cast<std::size_t>(count), &written);
+    if (result == 1) return static_cast<int>(written);
+    if (::SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE) return -1;
+    ::ERR_clear_error();
+    ::shutdown(::SSL_get_fd(ssl), SHUT_RDWR);
+    return count;
+}
+
+}  // extern "C"

@@ -35,6 +35,12 @@ std::string packet_id(const std::string& publish) {
     return publish.substr(5, 2);
 }
 
+// The other end's next write fails, whatever it has buffered.
+void reset_at_close(const Peer& peer) {
+    const linger at_once{1, 0};
+    ::setsockopt(peer.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 class ScriptTest : public ::testing::Test {
   protected:
     void SetUp() override { ::signal(SIGPIPE, SIG_IGN); }
@@ -202,6 +208,38 @@ TEST_P(ScriptVersions, DropSendsNoDisconnectAndTheMessageGoesAgain) {
     EXPECT_FALSE(said_goodbye);
     EXPECT_EQ(events_.count<transport::ConnectionLost>(), 0u);
     EXPECT_EQ(log_.count(LogLevel::warning), 0u) << log_.text();
+}
+
+// Paho frees a message whose write fails, and goes on holding it: it would be sent again from freed memory.
+TEST_P(ScriptVersions, MessagesThatAResetConnectionCouldNotTakeGoAgainUnharmed) {
+    constexpr int resets = 10;
+    constexpr DeliveryToken burst = 100;
+    const std::string payload(40, '#');
+    std::atomic<int> harmed = 0;
+    ScriptedServer server([&](Peer& peer, int number) {
+        peer.read_packet();
+        std::string answer = connack();
+        if (number > 0) answer[2] = 1;  // the session is there
+        peer.send(answer);
+        std::string publish = peer.read_packet();
+        if (number < resets) return reset_at_close(peer);
+        for (; !publish.empty(); publish = peer.read_packet()) {
+            if (publish.substr(2, 3) != "\0\1t"s || !publish.ends_with(payload)) ++harmed;
+            peer.send("\x40\x02"s + packet_id(publish));
+        }
+    });
+    DeliveryToken taken = 0;
+    for (int turn = 0; turn <= resets; ++turn) {
+        transport_->connect(request(server, GetParam()));
+        ASSERT_TRUE(events_.next<transport::Connected>());
+        for (DeliveryToken i = 0; i < burst && transport_->publish(taken + 1, {"t", payload, 1, false}); ++i)
+            ++taken;
+        ASSERT_TRUE(turn == resets || events_.next<transport::ConnectionLost>());
+    }
+    for (DeliveryToken i = 0; i < taken; ++i)
+        ASSERT_TRUE(events_.next<transport::Delivered>());
+    EXPECT_EQ(events_.count<transport::DeliveryFailed>(), 0u);
+    EXPECT_EQ(harmed, 0);
 }
 
 TEST_P(ScriptVersions, BrokerThatDoesNotAnswerConnectIsLeftInTime) {
