@@ -11,7 +11,11 @@ struct Bytes {
     auto operator<=>(const Bytes&) const = default;
 };
 
-constexpr Bytes kibibytes(std::uint64_t n) { return {n * 1024}; }
-constexpr Bytes mebibytes(std::uint64_t n) { return {n * 1024 * 1024}; }
+constexpr Bytes kibibytes(std::uint64_t n) {
+    return {n * 1024};
+}
+constexpr Bytes mebibytes(std::uint64_t n) {
+    return {n * 1024 * 1024};
+}
 
 }  // namespace holdfast

@@ -24,8 +24,12 @@ int hex_digit(char c) {
 
 }  // namespace
 
-std::int64_t SystemClock::boot_us() const { return read_clock(CLOCK_BOOTTIME); }
-std::int64_t SystemClock::wall_us() const { return read_clock(CLOCK_REALTIME); }
+std::int64_t SystemClock::boot_us() const {
+    return read_clock(CLOCK_BOOTTIME);
+}
+std::int64_t SystemClock::wall_us() const {
+    return read_clock(CLOCK_REALTIME);
+}
 
 bool SystemClock::synchronised() const {
     timex state{};

@@ -1,7 +1,8 @@
 // The three clocks of the agent, behind one interface so that tests own the time.
 //
-// Waiting and scheduling use MonoTime only; a jump of the wall clock never stalls or bursts anything. A reading is stamped
-// with the boot clock (CLOCK_BOOTTIME, which goes on during suspend) and gets its wall time from the offset between the two.
+// Waiting and scheduling use MonoTime only; a jump of the wall clock never stalls or bursts anything. A
+// reading is stamped with the boot clock (CLOCK_BOOTTIME, which goes on during suspend) and gets its wall
+// time from the offset between the two.
 #pragma once
 
 #include <array>

@@ -1,6 +1,8 @@
-// The main thread's loop as the modules see it: descriptors, timers, children. sd-event implements it (daemon/).
+// The main thread's loop as the modules see it: descriptors, timers, children. sd-event implements it
+// (daemon/).
 //
-// All calls and all callbacks are on the loop's thread. A callback may add, change and remove any source, itself included.
+// All calls and all callbacks are on the loop's thread. A callback may add, change and remove any source,
+// itself included.
 #pragma once
 
 #include <sys/types.h>
@@ -31,8 +33,10 @@ class EventLoop {
     };
 
     virtual ~EventLoop() = default;
-    // `events` as epoll has them (EPOLLIN, EPOLLOUT); the descriptor stays the caller's and must outlive the source.
-    virtual Result<SourcePtr> watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready) = 0;
+    // `events` as epoll has them (EPOLLIN, EPOLLOUT); the descriptor stays the caller's and must outlive the
+    // source.
+    virtual Result<SourcePtr> watch(int fd, std::uint32_t events,
+                                    std::function<void(std::uint32_t)> ready) = 0;
     virtual Result<std::unique_ptr<Timer>> timer(std::function<void()> fired) = 0;
     // Called once when the child ends, with its wait status as waitpid(2) has it; it is reaped then.
     virtual Result<SourcePtr> child(pid_t pid, std::function<void(int status)> ended) = 0;

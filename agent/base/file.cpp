@@ -30,7 +30,8 @@ Result<std::string> read_password_file(const std::filesystem::path& file, std::s
     auto content = read_file(file, most + 1);
     if (!content) return content;
     if (content->ends_with('\n')) content->pop_back();
-    if (content->size() > most) return system_error(Error::Kind::config, "cannot read " + file.string(), EFBIG);
+    if (content->size() > most)
+        return system_error(Error::Kind::config, "cannot read " + file.string(), EFBIG);
     return content;
 }
 

@@ -1,5 +1,5 @@
-// Where messages for a person go. A failing thing is logged on change of state with a count, not per attempt; no secret and
-// no payload above debug. Thread-safe: every thread may hold a Log&.
+// Where messages for a person go. A failing thing is logged on change of state with a count, not per attempt;
+// no secret and no payload above debug. Thread-safe: every thread may hold a Log&.
 #pragma once
 
 #include <atomic>
@@ -41,7 +41,8 @@ class Log {
     std::atomic<LogLevel> level_ = LogLevel::info;
 };
 
-// One line on stderr, "<6>text" (sd-daemon(3)) when `prefixed`, else plain text; an INPUT field is shown as "input: ".
+// One line on stderr, "<6>text" (sd-daemon(3)) when `prefixed`, else plain text; an INPUT field is shown as
+// "input: ".
 class StderrLog final : public Log {
   public:
     enum class Style { plain, level_prefix };

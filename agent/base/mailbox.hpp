@@ -1,7 +1,8 @@
 // How one thread tells another what happened: a queue that the owner empties in one go.
 //
-// Any thread posts; one thread, the owner, waits and takes. Posting never blocks and never drops: what bounds a mailbox is
-// the protocol of those who post (a credit, a window, a byte budget), which each user of it states.
+// Any thread posts; one thread, the owner, waits and takes. Posting never blocks and never drops: what bounds
+// a mailbox is the protocol of those who post (a credit, a window, a byte budget), which each user of it
+// states.
 #pragma once
 
 #include <condition_variable>
@@ -24,8 +25,8 @@ class Mailbox {
         arrived_.notify_one();
     }
 
-    // Waits until there is a message or the deadline (none: for ever) has passed; then moves all messages into `taken`,
-    // which is cleared first, so that both vectors keep their storage.
+    // Waits until there is a message or the deadline (none: for ever) has passed; then moves all messages
+    // into `taken`, which is cleared first, so that both vectors keep their storage.
     void take(std::vector<Message>& taken, std::optional<MonoTime> deadline) {
         taken.clear();
         std::unique_lock lock(mutex_);

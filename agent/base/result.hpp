@@ -1,7 +1,7 @@
 // Errors are values, classed by what the caller can do about them.
 //
-// A function that can fail returns Result<T>; whoever can react reads the kind, whoever stands at the top logs the text
-// once, on change of state. Nobody logs and returns the same error.
+// A function that can fail returns Result<T>; whoever can react reads the kind, whoever stands at the top
+// logs the text once, on change of state. Nobody logs and returns the same error.
 #pragma once
 
 #include <string>

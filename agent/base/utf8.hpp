@@ -1,4 +1,5 @@
-// What text may cross the agent's borders: names, tags and strings from plugins, topics from the configuration.
+// What text may cross the agent's borders: names, tags and strings from plugins, topics from the
+// configuration.
 #pragma once
 
 #include <string_view>
@@ -8,7 +9,8 @@ namespace holdfast {
 // Well-formed UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 
-// Well-formed UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F): fit for a name or an MQTT topic.
+// Well-formed UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F): fit for a name or an
+// MQTT topic.
 bool is_plain_text(std::string_view text);
 
 }  // namespace holdfast

@@ -1,8 +1,9 @@
 // Keeps batches until they are acknowledged, within a byte budget, across power loss.
 //
-// Passive and single-threaded: the store thread owns it and tells it what happened and what time it is. It decides what rests in
-// memory and what goes to flash (durability), when to commit (group commit), what is offered next (order), and what is dropped when
-// a bound is reached (counted, logged once an episode, and told to the broker by a gap record).
+// Passive and single-threaded: the store thread owns it and tells it what happened and what time it is. It
+// decides what rests in memory and what goes to flash (durability), when to commit (group commit), what is
+// offered next (order), and what is dropped when a bound is reached (counted, logged once an episode, and
+// told to the broker by a gap record).
 #pragma once
 
 #include <cstdint>
@@ -21,40 +22,45 @@ namespace holdfast {
 
 // All counts since start but where they say what is held now.
 struct BufferStatus {
-    std::uint64_t batches = 0;                // held now: taken in and neither acknowledged nor dropped
-    std::uint64_t readings = 0;               // in them
-    std::uint64_t in_memory_readings = 0;     // of `readings`: not on disk now
-    std::uint64_t committed_readings = 0;     // of `readings`: on disk now
-    std::uint64_t bytes = 0;                  // database and WAL on disk
+    std::uint64_t batches = 0;                   // held now: taken in and neither acknowledged nor dropped
+    std::uint64_t readings = 0;                  // in them
+    std::uint64_t in_memory_readings = 0;        // of `readings`: not on disk now
+    std::uint64_t committed_readings = 0;        // of `readings`: on disk now
+    std::uint64_t bytes = 0;                     // database and WAL on disk
     std::optional<std::int64_t> oldest_wall_us;  // time of the oldest reading held
     std::uint64_t acked_readings = 0;  // in one snapshot with `readings`, so that the sums hold at any time
     std::uint64_t dropped_readings = 0;
     std::uint64_t refused_readings = 0;
-    std::uint64_t written_bytes = 0;          // to the buffer's files
-    std::string last_error;                   // why flash can't be used now; empty: it can
+    std::uint64_t written_bytes = 0;  // to the buffer's files
+    std::string last_error;           // why flash can't be used now; empty: it can
 };
 
 class Buffer {
   public:
-    // Opens or makes DIR/buffer.db. Fails when the directory can't be used at all; a damaged database is set aside, not a failure.
-    static Result<std::unique_ptr<Buffer>> open(const std::filesystem::path& directory, const BufferConfig& config,
-                                                const Clock& clock, Log& log);
+    // Opens or makes DIR/buffer.db. Fails when the directory can't be used at all; a damaged database is set
+    // aside, not a failure.
+    static Result<std::unique_ptr<Buffer>> open(const std::filesystem::path& directory,
+                                                const BufferConfig& config, const Clock& clock, Log& log);
     virtual ~Buffer() = default;
 
     virtual std::uint64_t epoch() const = 0;  // made with the database; with seq the id of a message
 
-    // Takes in a batch and gives it its seq. Never fails: what can't be kept is dropped by the policy and counted.
+    // Takes in a batch and gives it its seq. Never fails: what can't be kept is dropped by the policy and
+    // counted.
     virtual void append(Batch batch) = 0;
-    // Lends the next batch to send: a copy; the original stays until ack or give_back. None: nothing may be sent now.
+    // Lends the next batch to send: a copy; the original stays until ack or give_back. None: nothing may be
+    // sent now.
     virtual std::optional<Batch> peek() = 0;
     virtual void ack(std::uint64_t seq) = 0;        // unknown or repeated: ignored
     virtual void give_back(std::uint64_t seq) = 0;  // likewise
     virtual void refuse(std::uint64_t seq) = 0;     // likewise: dropped, counted, told by a gap record
     virtual void set_link(bool up) = 0;
-    // A link is being tried for the first time: until set_link() tells how that went, what is taken in waits for
-    // spill_after as if it were up. Without this a start on a good link would write to flash for a second.
+    // A link is being tried for the first time: until set_link() tells how that went, what is taken in waits
+    // for spill_after as if it were up. Without this a start on a good link would write to flash for a
+    // second.
     virtual void expect_link() = 0;
-    // Does what is due now: commits, spills, shrinks. Returns when it wants to be called next; none: when something happens.
+    // Does what is due now: commits, spills, shrinks. Returns when it wants to be called next; none: when
+    // something happens.
     virtual std::optional<MonoTime> step() = 0;
     // Commits everything held, lent batches included, and closes the database. To be called once, last.
     virtual Result<void> close() = 0;

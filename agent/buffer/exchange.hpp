@@ -1,8 +1,9 @@
 // How batches pass between the store thread and the forwarder thread: by messages, never by a shared lock.
 //
-// The forwarder asks for a number of batches; the store thread offers that many, in the order they are to be sent, as soon as it
-// has them. Each offered batch stays the buffer's until the forwarder says what became of it, exactly once: acknowledged, or
-// given back, refused. All functions only post a message and return; any thread may call them.
+// The forwarder asks for a number of batches; the store thread offers that many, in the order they are to be
+// sent, as soon as it has them. Each offered batch stays the buffer's until the forwarder says what became of
+// it, exactly once: acknowledged, or given back, refused. All functions only post a message and return; any
+// thread may call them.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,11 @@ class BatchSource {
     virtual void acknowledge(std::vector<std::uint64_t> seqs) = 0;
     // Not delivered: it will be offered again, with the same seq.
     virtual void give_back(std::vector<std::uint64_t> seqs) = 0;
-    // The broker will not have it: the buffer forgets it, counts its readings as dropped and leaves a gap record.
+    // The broker will not have it: the buffer forgets it, counts its readings as dropped and leaves a gap
+    // record.
     virtual void refuse(std::vector<std::uint64_t> seqs) = 0;
-    // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what it holds. Said first
-    // when the first attempt has succeeded or failed.
+    // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what
+    // it holds. Said first when the first attempt has succeeded or failed.
     virtual void set_link(bool up) = 0;
 };
 

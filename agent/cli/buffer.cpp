@@ -31,7 +31,9 @@ int stat_stopped(const Arguments& arguments) {
     if (!buffer) return complain(buffer.error());
     const BufferStatus status = (*buffer)->status();
     if (auto closed = (*buffer)->close(); !closed) return complain(closed.error());
-    return print((arguments.json ? buffer_json(status) : buffer_text(status, clock.wall_us())) + "\n") ? done : failed;
+    return print((arguments.json ? buffer_json(status) : buffer_text(status, clock.wall_us())) + "\n")
+               ? done
+               : failed;
 }
 
 }  // namespace
@@ -41,7 +43,8 @@ int buffer(const Arguments& arguments) {
         std::fprintf(stderr, "usage: holdfast buffer stat [--json]\n");
         return wrong_usage;
     }
-    auto answer = ask_agent(arguments.places.control_socket(), arguments.json ? "buffer json" : "buffer text");
+    auto answer =
+        ask_agent(arguments.places.control_socket(), arguments.json ? "buffer json" : "buffer text");
     if (!answer && answer.error().kind == Error::Kind::gone) return stat_stopped(arguments);
     if (!answer) return complain(answer.error());
     return print(arguments.json ? *answer + "\n" : *answer) ? done : failed;

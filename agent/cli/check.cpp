@@ -16,11 +16,14 @@ bool try_server(const Config& config, const Server& server, Log& log) {
     const auto step = [&](bool ok, const std::string& name, const std::string& text) {
         out += (ok ? "  ok       " : "  FAILED   ") + name + ": " + text + "\n";
     };
-    const ServerDiagnosis diagnosis = diagnose_server(server, config.broker.tls, config.broker.connect_timeout);
-    for (const ServerDiagnosis::Step& s : diagnosis.steps) step(s.ok, s.name, s.text);
+    const ServerDiagnosis diagnosis =
+        diagnose_server(server, config.broker.tls, config.broker.connect_timeout);
+    for (const ServerDiagnosis::Step& s : diagnosis.steps)
+        step(s.ok, s.name, s.text);
     if (diagnosis.days_to_expiry && !diagnosis.failure)
         out += std::string(*diagnosis.days_to_expiry > 30 ? "  ok       " : "  warning  ") +
-               "expiry: the certificate of the server ends in " + std::to_string(*diagnosis.days_to_expiry) + " days\n";
+               "expiry: the certificate of the server ends in " + std::to_string(*diagnosis.days_to_expiry) +
+               " days\n";
     bool reached = !diagnosis.failure;
     if (reached) {
         Connection connection(config.broker, "-check-", log);
@@ -42,7 +45,8 @@ int check_online(const Config& config) {
     if (!clock.synchronised())
         print("note: the clock is not synchronised; certificates may look expired or not yet valid\n");
     bool all = true;
-    for (const Server& server : config.broker.servers) all = try_server(config, server, log) && all;
+    for (const Server& server : config.broker.servers)
+        all = try_server(config, server, log) && all;
     return all ? done : failed;
 }
 
@@ -52,10 +56,12 @@ int check(const Arguments& arguments) {
     const LoadedConfig loaded = load_and_report(arguments.places);
     if (!loaded.config) return wrong_config;
     const Config& config = *loaded.config;
-    std::string text = "configuration is valid: agent " + config.agent.id + ", " + std::to_string(config.inputs.size()) +
-                       " inputs, " +
-                       (config.broker.servers.empty() ? std::string("no server") : config.broker.servers.front().url) + "\n";
-    for (const std::string& key : config.not_yet_effective) text += key + " is set, but without effect in this version\n";
+    std::string text =
+        "configuration is valid: agent " + config.agent.id + ", " + std::to_string(config.inputs.size()) +
+        " inputs, " +
+        (config.broker.servers.empty() ? std::string("no server") : config.broker.servers.front().url) + "\n";
+    for (const std::string& key : config.not_yet_effective)
+        text += key + " is set, but without effect in this version\n";
     const bool tls = std::any_of(config.broker.servers.begin(), config.broker.servers.end(),
                                  [](const Server& server) { return uses_tls(server.scheme); });
     if (const auto wrong = tls ? check_tls_files(config.broker.tls) : std::nullopt)

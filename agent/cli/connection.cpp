@@ -20,7 +20,8 @@ std::string random_digits() {
 Connection::Connection(const BrokerConfig& config, std::string_view suffix, Log& log)
     : config_(config),
       client_id_(config.client_id + std::string(suffix) + random_digits()),
-      transport_(make_paho_transport([this](transport::Event event) { events_.post(std::move(event)); }, log)) {}
+      transport_(
+          make_paho_transport([this](transport::Event event) { events_.post(std::move(event)); }, log)) {}
 
 const std::vector<transport::Event>& Connection::wait(std::optional<MonoTime> deadline) {
     events_.take(taken_, deadline);

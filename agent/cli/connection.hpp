@@ -1,4 +1,5 @@
-// A connection to the broker as the agent would make it, under a client id of its own: for the commands that talk to it.
+// A connection to the broker as the agent would make it, under a client id of its own: for the commands that
+// talk to it.
 #pragma once
 
 #include <memory>
@@ -15,10 +16,12 @@ namespace holdfast::cli {
 
 class Connection {
   public:
-    // The client id is the agent's with `suffix` and eight random digits behind it. `config` must outlive this.
+    // The client id is the agent's with `suffix` and eight random digits behind it. `config` must outlive
+    // this.
     Connection(const BrokerConfig& config, std::string_view suffix, Log& log);
 
-    // Waits for the broker's answer; none: connected. Tries MQTT 3.1.1 after 5 when the configuration leaves the choice.
+    // Waits for the broker's answer; none: connected. Tries MQTT 3.1.1 after 5 when the configuration leaves
+    // the choice.
     std::optional<LinkFailure> open(const Server& server);
     // Says goodbye; waits two seconds at most.
     void close();

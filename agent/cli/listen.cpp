@@ -38,11 +38,14 @@ int print_messages(Connection& connection, const Arguments& arguments) {
         for (const transport::Event& event : connection.wait(std::nullopt)) {
             if (const auto* lost = std::get_if<transport::ConnectionLost>(&event))
                 return complain({Error::Kind::gone, "connection lost: " + lost->failure.text});
-            if (const auto* answer = std::get_if<transport::Subscribed>(&event); answer && !answer->error.empty())
-                return complain({Error::Kind::config, "the broker refuses the subscription: " + answer->error});
+            if (const auto* answer = std::get_if<transport::Subscribed>(&event);
+                answer && !answer->error.empty())
+                return complain(
+                    {Error::Kind::config, "the broker refuses the subscription: " + answer->error});
             const auto* message = std::get_if<transport::Received>(&event);
             if (message == nullptr) continue;
-            if (!print(arguments.json ? json_line(*message) : message->topic + " " + message->payload + "\n")) return failed;
+            if (!print(arguments.json ? json_line(*message) : message->topic + " " + message->payload + "\n"))
+                return failed;
             if (++printed == arguments.count) return done;
         }
     }
@@ -65,7 +68,8 @@ int listen(const Arguments& arguments) {
             std::fprintf(stderr, "holdfast: %s: %s\n", server.url.c_str(), failure->text.c_str());
             continue;
         }
-        connection.subscribe(arguments.operands.empty() ? own_filters(*loaded.config) : arguments.operands, arguments.qos);
+        connection.subscribe(arguments.operands.empty() ? own_filters(*loaded.config) : arguments.operands,
+                             arguments.qos);
         const int code = print_messages(connection, arguments);
         if (code == done) connection.close();
         return code;

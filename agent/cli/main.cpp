@@ -22,7 +22,8 @@ constexpr std::array commands = {
     Command{"status", "", "json watch", "show what the running agent is doing", status},
     Command{"plugins", "[NAME]", "", "list the plugins, or print the options and a sample of one", plugins},
     Command{"buffer", "stat", "json", "look into the buffer, with the agent running or not", buffer},
-    Command{"listen", "[FILTER...]", "json count qos", "print the messages that arrive at the broker", listen},
+    Command{"listen", "[FILTER...]", "json count qos", "print the messages that arrive at the broker",
+            listen},
     Command{"version", "", "", "print the version and those of its libraries", show_version},
 };
 
@@ -33,11 +34,15 @@ struct OptionHelp {
     std::string_view help;
 };
 constexpr std::array common_options = {
-    OptionHelp{"config", required_argument, "--config FILE", "use this file instead of /etc/holdfast; may be repeated, later ones win"},
-    OptionHelp{"state-dir", required_argument, "--state-dir DIR", "where the buffer is (default /var/lib/holdfast)"},
-    OptionHelp{"runtime-dir", required_argument, "--runtime-dir DIR", "where the control socket is (default /run/holdfast)"},
+    OptionHelp{"config", required_argument, "--config FILE",
+               "use this file instead of /etc/holdfast; may be repeated, later ones win"},
+    OptionHelp{"state-dir", required_argument, "--state-dir DIR",
+               "where the buffer is (default /var/lib/holdfast)"},
+    OptionHelp{"runtime-dir", required_argument, "--runtime-dir DIR",
+               "where the control socket is (default /run/holdfast)"},
     OptionHelp{"plugin-dir", required_argument, "--plugin-dir DIR", "where the plugins are"},
-    OptionHelp{"sensor-root", required_argument, "--sensor-root DIR", "put before /sys, /proc and /dev by the inputs"},
+    OptionHelp{"sensor-root", required_argument, "--sensor-root DIR",
+               "put before /sys, /proc and /dev by the inputs"},
     OptionHelp{"help", no_argument, "--help", "print this"},
 };
 constexpr std::array own_options = {
@@ -72,18 +77,23 @@ std::string command_help(const Command& command) {
     out += "\n" + std::string(command.summary) + "\n\n";
     for (const OptionHelp& option : own_options)
         if (takes(command, option.name)) append_options(out, option);
-    for (const OptionHelp& option : common_options) append_options(out, option);
+    for (const OptionHelp& option : common_options)
+        append_options(out, option);
     return out;
 }
 
 std::string general_help() {
-    std::string out = "usage: holdfast COMMAND [OPTION...]\n"
-                      "Takes in sensor readings, keeps them through outages, forwards them over TLS MQTT.\n\n";
+    std::string out =
+        "usage: holdfast COMMAND [OPTION...]\n"
+        "Takes in sensor readings, keeps them through outages, forwards them over TLS MQTT.\n\n";
     for (const Command& command : commands) {
         const std::string shown = std::string(command.name) + " " + std::string(command.operands);
-        out += "  " + shown + std::string(shown.size() < 20 ? 20 - shown.size() : 1, ' ') + std::string(command.summary) + "\n";
+        out += "  " + shown + std::string(shown.size() < 20 ? 20 - shown.size() : 1, ' ') +
+               std::string(command.summary) + "\n";
     }
-    return out + "\nholdfast COMMAND --help tells the options of a command; see also holdfast(1) and holdfast.toml(5).\n";
+    return out +
+           "\nholdfast COMMAND --help tells the options of a command; see also holdfast(1) and "
+           "holdfast.toml(5).\n";
 }
 
 int usage_error(const std::string& text) {
@@ -106,8 +116,10 @@ Places default_places() {
     const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
     const auto beside = self.parent_path();
     const bool build_tree = std::filesystem::exists(beside / "plugin-host", failure);
-    places.inputs.host_program = build_tree ? beside / "plugin-host" : std::filesystem::path(HOLDFAST_PLUGIN_HOST);
-    places.inputs.plugin_directory = build_tree ? beside / "plugins" : std::filesystem::path(HOLDFAST_PLUGIN_DIRECTORY);
+    places.inputs.host_program =
+        build_tree ? beside / "plugin-host" : std::filesystem::path(HOLDFAST_PLUGIN_HOST);
+    places.inputs.plugin_directory =
+        build_tree ? beside / "plugins" : std::filesystem::path(HOLDFAST_PLUGIN_DIRECTORY);
     return places;
 }
 
@@ -134,7 +146,8 @@ std::optional<std::string> set_option(Arguments& arguments, std::string_view nam
 
 int run_command(const Command& command, int argc, char** argv) {
     std::vector<option> long_options;
-    for (const OptionHelp& o : common_options) long_options.push_back({o.name, o.argument, nullptr, 0});
+    for (const OptionHelp& o : common_options)
+        long_options.push_back({o.name, o.argument, nullptr, 0});
     for (const OptionHelp& o : own_options)
         if (takes(command, o.name)) long_options.push_back({o.name, o.argument, nullptr, 0});
     long_options.push_back({});
@@ -147,8 +160,10 @@ int run_command(const Command& command, int argc, char** argv) {
         const int got = getopt_long(argc, argv, ":h", long_options.data(), &index);
         if (got == -1) break;
         if (got == ':') return usage_error(std::string(argv[optind - 1]) + " needs a value");
-        if (got == '?') return usage_error("'" + std::string(command.name) + "' does not know " + argv[optind - 1]);
-        const std::string_view name = got == 'h' ? "help" : long_options[static_cast<std::size_t>(index)].name;
+        if (got == '?')
+            return usage_error("'" + std::string(command.name) + "' does not know " + argv[optind - 1]);
+        const std::string_view name =
+            got == 'h' ? "help" : long_options[static_cast<std::size_t>(index)].name;
         if (name == "help") return print(command_help(command)) ? done : failed;
         if (const auto wrong = set_option(arguments, name, optarg)) return usage_error(*wrong);
     }
@@ -166,7 +181,8 @@ int main_command(int argc, char** argv) {
     const std::string_view name = argv[1];
     if (name == "--help" || name == "-h" || name == "help") return print(general_help()) ? done : failed;
     if (name == "--version") return show_version({});
-    const auto command = std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == name; });
+    const auto command =
+        std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == name; });
     if (command == commands.end()) return usage_error("there is no command '" + std::string(name) + "'");
     return run_command(*command, argc - 1, argv + 1);
 }
@@ -174,9 +190,11 @@ int main_command(int argc, char** argv) {
 }  // namespace
 
 LoadedConfig load_and_report(const Places& places) {
-    LoadedConfig loaded = load_config(places.files_to_load(),
-                                      [&](const std::string& name) { return describe_plugin(places.inputs, name); });
-    for (const ConfigProblem& problem : loaded.problems) std::fprintf(stderr, "%s\n", to_string(problem).c_str());
+    LoadedConfig loaded = load_config(places.files_to_load(), [&](const std::string& name) {
+        return describe_plugin(places.inputs, name);
+    });
+    for (const ConfigProblem& problem : loaded.problems)
+        std::fprintf(stderr, "%s\n", to_string(problem).c_str());
     return loaded;
 }
 
@@ -191,4 +209,6 @@ int complain(const Error& error) {
 
 }  // namespace holdfast::cli
 
-int main(int argc, char** argv) { return holdfast::cli::main_command(argc, argv); }
+int main(int argc, char** argv) {
+    return holdfast::cli::main_command(argc, argv);
+}

@@ -7,15 +7,21 @@ namespace {
 
 // A default or placeholder as it stands in a configuration.
 std::string sample_value(const OptionInfo& option) {
-    const bool quoted = option.type == OptionType::string || option.type == OptionType::duration || option.type == OptionType::size;
+    const bool quoted = option.type == OptionType::string || option.type == OptionType::duration ||
+                        option.type == OptionType::size;
     if (option.default_text) return quoted ? '"' + *option.default_text + '"' : *option.default_text;
     switch (option.type) {
-        case OptionType::string_list: return "[]";
-        case OptionType::string_map: return "{}";
-        case OptionType::boolean: return "false";
+        case OptionType::string_list:
+            return "[]";
+        case OptionType::string_map:
+            return "{}";
+        case OptionType::boolean:
+            return "false";
         case OptionType::i64:
-        case OptionType::f64: return "0";
-        default: return option.choices.empty() ? "\"\"" : '"' + option.choices.front() + '"';
+        case OptionType::f64:
+            return "0";
+        default:
+            return option.choices.empty() ? "\"\"" : '"' + option.choices.front() + '"';
     }
 }
 
@@ -25,15 +31,18 @@ std::string option_help(const OptionInfo& option) {
     out += ")\n      " + option.help + "\n";
     if (option.choices.empty()) return out;
     out += "      one of:";
-    for (const std::string& choice : option.choices) out += " " + choice;
+    for (const std::string& choice : option.choices)
+        out += " " + choice;
     return out + "\n";
 }
 
 std::string plugin_help(const PluginInfo& plugin) {
     std::string out = plugin.name + " " + plugin.version + ": " + plugin.summary + "\n\n";
     out += plugin.options.empty() ? "It takes no options.\n" : "Options:\n";
-    for (const OptionInfo& option : plugin.options) out += option_help(option);
-    out += "\nSample:\n\n[[input]]\nname = \"" + plugin.name + "\"\nplugin = \"" + plugin.name + "\"\ninterval = \"10s\"\n";
+    for (const OptionInfo& option : plugin.options)
+        out += option_help(option);
+    out += "\nSample:\n\n[[input]]\nname = \"" + plugin.name + "\"\nplugin = \"" + plugin.name +
+           "\"\ninterval = \"10s\"\n";
     if (!plugin.options.empty()) out += "[input.options]\n";
     for (const OptionInfo& option : plugin.options)
         out += (option.default_text ? "# " : "") + option.key + " = " + sample_value(option) + "\n";
@@ -48,7 +57,8 @@ int plugins(const Arguments& arguments) {
     const bool all = arguments.operands.empty();
     const auto names = all ? list_plugins(arguments.places.inputs) : arguments.operands;
     if (names.empty())
-        return complain({Error::Kind::gone, "no plugins in " + arguments.places.inputs.plugin_directory.native()});
+        return complain(
+            {Error::Kind::gone, "no plugins in " + arguments.places.inputs.plugin_directory.native()});
     for (const std::string& name : names) {
         const auto plugin = describe_plugin(arguments.places.inputs, name);
         if (!plugin)

@@ -7,8 +7,8 @@
 namespace holdfast::cli {
 
 int show_version(const Arguments&) {
-    const std::string text = "holdfast " + std::string(version) + "\n" + paho_version() + "\n" + openssl_version() +
-                             "\n" + sqlite_version() + "\n" HOLDFAST_BUILT_WITH "\n";
+    const std::string text = "holdfast " + std::string(version) + "\n" + paho_version() + "\n" +
+                             openssl_version() + "\n" + sqlite_version() + "\n" HOLDFAST_BUILT_WITH "\n";
     return print(text) ? done : failed;
 }
 

@@ -18,10 +18,18 @@ std::string value_text(const Value& value) {
     std::string out;
     JsonWriter json(out);
     switch (value.type) {
-        case ValueType::f64: json.number(value.f64); break;
-        case ValueType::i64: json.number(value.i64); break;
-        case ValueType::boolean: json.boolean(value.boolean); break;
-        case ValueType::string: json.text(value.string); break;
+        case ValueType::f64:
+            json.number(value.f64);
+            break;
+        case ValueType::i64:
+            json.number(value.i64);
+            break;
+        case ValueType::boolean:
+            json.boolean(value.boolean);
+            break;
+        case ValueType::string:
+            json.text(value.string);
+            break;
     }
     return out;
 }
@@ -30,12 +38,15 @@ std::string value_text(const Value& value) {
 class FirstReadings final : public ReadingSink {
   public:
     FirstReadings(const Config& config, const Clock& clock)
-        : clock_(clock), pipeline_(config.agent, config.batch, clock, [this](Batch batch) { batches_.push_back(std::move(batch)); }) {
+        : clock_(clock), pipeline_(config.agent, config.batch, clock, [this](Batch batch) {
+              batches_.push_back(std::move(batch));
+          }) {
         pipeline_.configure(config.inputs);
     }
 
     void begin_stream(const std::string& input) override { pipeline_.begin_stream(input); }
-    void accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels) override {
+    void accept(const std::string& input, const Reading& reading,
+                const std::vector<Channel>& channels) override {
         if (!seen_.try_emplace(input).second) return;
         pipeline_.accept(input, reading, channels);
         seen_[input] = table(reading, channels);
@@ -52,11 +63,13 @@ class FirstReadings final : public ReadingSink {
     std::string table(const Reading& reading, const std::vector<Channel>& channels) const {
         const std::int64_t now = reading.base == TimeBase::boot ? clock_.boot_us() : clock_.wall_us();
         std::size_t width = 0;
-        for (const Value& value : reading.values) width = std::max(width, channels[value.channel].name.size());
+        for (const Value& value : reading.values)
+            width = std::max(width, channels[value.channel].name.size());
         std::string out;
         for (const Value& value : reading.values) {
             const Channel& channel = channels[value.channel];
-            out += "  " + channel.name + std::string(width - channel.name.size() + 2, ' ') + value_text(value);
+            out +=
+                "  " + channel.name + std::string(width - channel.name.size() + 2, ' ') + value_text(value);
             out += (channel.unit.empty() ? "" : " ") + channel.unit + "\n";
         }
         char age[32];
@@ -83,7 +96,8 @@ int report(const std::vector<InputStatus>& inputs, FirstReadings& readings) {
             out += readings.text(input.name);
         } else {
             code = failed;
-            out += "  no reading: " + (input.last_error.empty() ? "nothing came within 10 s" : input.last_error) + "\n";
+            out += "  no reading: " +
+                   (input.last_error.empty() ? "nothing came within 10 s" : input.last_error) + "\n";
         }
         if (!print(out)) return failed;
     }
@@ -111,7 +125,8 @@ int report_json(const std::vector<InputStatus>& inputs, FirstReadings& readings,
 // Leaves the named inputs only; a name that is not there is an error of usage.
 bool select_inputs(std::vector<InputConfig>& inputs, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
-        const bool known = std::any_of(inputs.begin(), inputs.end(), [&](const InputConfig& i) { return i.name == name; });
+        const bool known =
+            std::any_of(inputs.begin(), inputs.end(), [&](const InputConfig& i) { return i.name == name; });
         if (known) continue;
         std::fprintf(stderr, "holdfast: no input is named \"%s\"\n", name.c_str());
         return false;
@@ -144,7 +159,9 @@ int test(const Arguments& arguments) {
     (*timer)->set(clock.now() + patience);
     (*loop)->after_turn([&] {
         const auto status = inputs.status();
-        if (std::all_of(status.begin(), status.end(), [&](const InputStatus& i) { return settled(i, readings); })) (*loop)->quit();
+        if (std::all_of(status.begin(), status.end(),
+                        [&](const InputStatus& i) { return settled(i, readings); }))
+            (*loop)->quit();
     });
     inputs.configure(config.inputs);
     if (auto ran = (*loop)->run(); !ran) return complain(ran.error());

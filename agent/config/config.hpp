@@ -1,4 +1,5 @@
-// The configuration as plain structs: what the rest of the agent is built from. Everything in here has been validated.
+// The configuration as plain structs: what the rest of the agent is built from. Everything in here has been
+// validated.
 //
 // Modules take the struct of their own section, never the whole Config. CONTRACT: docs/configuration.md.
 #pragma once
@@ -24,14 +25,16 @@ struct AgentConfig {
 };
 
 enum class Scheme { mqtt, mqtts, ws, wss };
-constexpr bool uses_tls(Scheme scheme) { return scheme == Scheme::mqtts || scheme == Scheme::wss; }
+constexpr bool uses_tls(Scheme scheme) {
+    return scheme == Scheme::mqtts || scheme == Scheme::wss;
+}
 
 struct Server {
     Scheme scheme = Scheme::mqtts;
-    std::string host;       // name or address; an IPv6 address without brackets
+    std::string host;  // name or address; an IPv6 address without brackets
     std::uint16_t port = 8883;
-    std::string path;       // ws and wss: "/mqtt"; else empty
-    std::string url;        // as configured, for log and status
+    std::string path;  // ws and wss: "/mqtt"; else empty
+    std::string url;   // as configured, for log and status
     bool operator==(const Server&) const = default;
 };
 
@@ -113,7 +116,8 @@ struct Config {
     BufferConfig buffer;
     BatchConfig batch;
     std::vector<InputConfig> inputs;
-    // Keys that are set and valid but whose effect comes with a later version: named in one log line at start.
+    // Keys that are set and valid but whose effect comes with a later version: named in one log line at
+    // start.
     std::vector<std::string> not_yet_effective;
 };
 

@@ -29,9 +29,13 @@ Result<sockaddr_un> socket_address(const std::filesystem::path& path) {
     return address;
 }
 
-const sockaddr* generic(const sockaddr_un& address) { return reinterpret_cast<const sockaddr*>(&address); }
+const sockaddr* generic(const sockaddr_un& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
 
-UniqueFd stream_socket(int flags) { return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0)); }
+UniqueFd stream_socket(int flags) {
+    return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+}
 
 bool someone_listens(const sockaddr_un& address) {
     const UniqueFd probe = stream_socket(0);
@@ -64,24 +68,28 @@ struct ControlServer::Connection {
     }
 };
 
-Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop, const std::filesystem::path& path,
+Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop,
+                                                             const std::filesystem::path& path,
                                                              Answer answer) {
     const auto address = socket_address(path);
     if (!address) return address.error();
     if (someone_listens(*address))
-        return Error{Error::Kind::config, path.native() + ": another agent is running there; give this one its own "
-                                                          "--runtime-dir and --state-dir"};
+        return Error{Error::Kind::config, path.native() +
+                                              ": another agent is running there; give this one its own "
+                                              "--runtime-dir and --state-dir"};
     ::unlink(path.c_str());
     UniqueFd socket = stream_socket(SOCK_NONBLOCK);
     const mode_t mask = ::umask(0117);
     const int bound = ::bind(socket.get(), generic(*address), sizeof *address);
     const int code = errno;
     ::umask(mask);
-    if (bound != 0) return system_error(Error::Kind::config, path.native() + ": can't make the control socket", code);
+    if (bound != 0)
+        return system_error(Error::Kind::config, path.native() + ": can't make the control socket", code);
     if (::listen(socket.get(), static_cast<int>(max_connections)) != 0)
         return system_error(Error::Kind::bug, path.native() + ": can't listen", errno);
 
-    std::unique_ptr<ControlServer> server(new ControlServer(loop, path, std::move(socket), std::move(answer)));
+    std::unique_ptr<ControlServer> server(
+        new ControlServer(loop, path, std::move(socket), std::move(answer)));
     if (auto listening = server->listen_on(); !listening) return listening.error();
     return server;
 }
@@ -89,7 +97,9 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop, co
 ControlServer::ControlServer(EventLoop& loop, std::filesystem::path path, UniqueFd socket, Answer answer)
     : loop_(loop), path_(std::move(path)), socket_(std::move(socket)), answer_(std::move(answer)) {}
 
-ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
+ControlServer::~ControlServer() {
+    ::unlink(path_.c_str());
+}
 
 void ControlServer::accept() {
     UniqueFd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -99,7 +109,8 @@ void ControlServer::accept() {
     Connection& connection = *owned;
     connection.socket = std::move(socket);
     auto limit = loop_.timer([this, &connection] { drop(connection); });
-    auto source = loop_.watch(connection.socket.get(), EPOLLIN, [this, &connection](std::uint32_t) { read(connection); });
+    auto source = loop_.watch(connection.socket.get(), EPOLLIN,
+                              [this, &connection](std::uint32_t) { read(connection); });
     if (!limit || !source) return;
     connection.limit = std::move(*limit);
     connection.limit->set(std::chrono::steady_clock::now() + connection_limit);
@@ -107,7 +118,8 @@ void ControlServer::accept() {
     connections_.push_back(std::move(owned));
 }
 
-// Who asks stays in the queue and the socket ready: without a rest the loop would spin until descriptors are free again.
+// Who asks stays in the queue and the socket ready: without a rest the loop would spin until descriptors are
+// free again.
 void ControlServer::rest() {
     source_.reset();
     if (!rest_over_) {
@@ -149,9 +161,11 @@ Result<std::string> ask_agent(const std::filesystem::path& path, std::string_vie
     const UniqueFd socket = stream_socket(0);
     if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
         if (errno == EACCES)
-            return Error{Error::Kind::config, path.native() + ": permission denied; run this as root or as the agent's user",
+            return Error{Error::Kind::config,
+                         path.native() + ": permission denied; run this as root or as the agent's user",
                          EACCES};
-        return Error{Error::Kind::gone, "no agent is running at " + path.native() + " (is holdfast.service started?)", errno};
+        return Error{Error::Kind::gone,
+                     "no agent is running at " + path.native() + " (is holdfast.service started?)", errno};
     }
     const std::string line = std::string(request) + '\n';
     if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))
@@ -160,7 +174,8 @@ Result<std::string> ask_agent(const std::filesystem::path& path, std::string_vie
     std::string answer;
     char buffer[4096];
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
         pollfd wait{socket.get(), POLLIN, 0};
         const int ready = left.count() > 0 ? ::poll(&wait, 1, static_cast<int>(left.count())) : 0;
         if (ready < 0 && errno == EINTR) continue;

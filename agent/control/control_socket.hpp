@@ -1,5 +1,5 @@
-// The control socket: how the command line asks the running agent. A UNIX stream socket in the runtime directory; one request
-// line in, one answer out, closed.
+// The control socket: how the command line asks the running agent. A UNIX stream socket in the runtime
+// directory; one request line in, one answer out, closed.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,10 @@ class ControlServer {
     // Answers a request line (without its newline). Must be quick: the main loop waits for it.
     using Answer = std::function<std::string(std::string_view request)>;
 
-    // Listens on `path`, mode 0660; what a dead agent left there is replaced, a living agent's socket is an error (config).
-    static Result<std::unique_ptr<ControlServer>> listen(EventLoop& loop, const std::filesystem::path& path, Answer answer);
+    // Listens on `path`, mode 0660; what a dead agent left there is replaced, a living agent's socket is an
+    // error (config).
+    static Result<std::unique_ptr<ControlServer>> listen(EventLoop& loop, const std::filesystem::path& path,
+                                                         Answer answer);
     ~ControlServer();
 
   private:
@@ -44,7 +46,8 @@ class ControlServer {
     std::list<std::unique_ptr<Connection>> connections_;
 };
 
-// The command line's end: sends the request and waits for the whole answer. Fails with `gone` when no agent listens there.
+// The command line's end: sends the request and waits for the whole answer. Fails with `gone` when no agent
+// listens there.
 Result<std::string> ask_agent(const std::filesystem::path& path, std::string_view request,
                               std::chrono::milliseconds timeout = std::chrono::seconds(5));
 

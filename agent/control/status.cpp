@@ -104,7 +104,8 @@ std::string broker_text(const ForwardStatus& forward, std::int64_t wall_us) {
 void put_input_line(std::string& out, const InputStatus& input, std::size_t name_width) {
     out += "  " + input.name + std::string(name_width - input.name.size() + 2, ' ');
     out += std::string(to_string(input.state)) + ", " + std::to_string(input.readings) + " readings, " +
-           std::to_string(input.errors) + " errors, " + std::to_string(input.restarts) + " restarts (" + input.plugin + ")\n";
+           std::to_string(input.errors) + " errors, " + std::to_string(input.restarts) + " restarts (" +
+           input.plugin + ")\n";
     if (!input.last_error.empty()) out += "    last error: " + input.last_error + "\n";
 }
 
@@ -124,7 +125,8 @@ std::string status_json(const AgentStatus& status) {
     json.key("forward");
     put_forward(json, status.forward);
     json.key("inputs").begin_array();
-    for (const InputStatus& input : status.inputs) put_input(json, input);
+    for (const InputStatus& input : status.inputs)
+        put_input(json, input);
     json.end_array().end_object();
     return out;
 }
@@ -137,12 +139,16 @@ std::string buffer_json(const BufferStatus& buffer) {
 }
 
 std::string buffer_text(const BufferStatus& buffer, std::int64_t wall_us) {
-    std::string out = std::to_string(buffer.readings) + " readings in " + std::to_string(buffer.batches) + " batches (" +
-                      std::to_string(buffer.committed_readings) + " on disk, " +
-                      std::to_string(buffer.in_memory_readings) + " in memory), " + bytes_text(buffer.bytes) + " on disk";
-    if (buffer.oldest_wall_us) out += ", oldest " + duration_text((wall_us - *buffer.oldest_wall_us) / 1'000'000) + " old";
-    if (buffer.dropped_readings > 0) out += "\n          dropped: " + std::to_string(buffer.dropped_readings) + " readings";
-    if (buffer.refused_readings > 0) out += "\n          refused: " + std::to_string(buffer.refused_readings) + " readings";
+    std::string out = std::to_string(buffer.readings) + " readings in " + std::to_string(buffer.batches) +
+                      " batches (" + std::to_string(buffer.committed_readings) + " on disk, " +
+                      std::to_string(buffer.in_memory_readings) + " in memory), " + bytes_text(buffer.bytes) +
+                      " on disk";
+    if (buffer.oldest_wall_us)
+        out += ", oldest " + duration_text((wall_us - *buffer.oldest_wall_us) / 1'000'000) + " old";
+    if (buffer.dropped_readings > 0)
+        out += "\n          dropped: " + std::to_string(buffer.dropped_readings) + " readings";
+    if (buffer.refused_readings > 0)
+        out += "\n          refused: " + std::to_string(buffer.refused_readings) + " readings";
     if (!buffer.last_error.empty()) out += "\n          disk: " + buffer.last_error;
     return out;
 }
@@ -153,22 +159,25 @@ std::string status_text(const AgentStatus& status) {
     out += "broker    " + broker_text(status.forward, status.wall_us) + "\n";
     out += "buffer    " + buffer_text(status.buffer, status.wall_us) + "\n";
     out += "forward   " + std::to_string(status.forward.acked_readings) + " readings acknowledged in " +
-           std::to_string(status.forward.acked_messages) + " messages, " + std::to_string(status.forward.in_flight) +
-           " messages in flight\n";
+           std::to_string(status.forward.acked_messages) + " messages, " +
+           std::to_string(status.forward.in_flight) + " messages in flight\n";
     out += status.inputs.empty() ? "inputs    none\n" : "inputs\n";
     std::size_t width = 0;
-    for (const InputStatus& input : status.inputs) width = std::max(width, input.name.size());
-    for (const InputStatus& input : status.inputs) put_input_line(out, input, width);
+    for (const InputStatus& input : status.inputs)
+        width = std::max(width, input.name.size());
+    for (const InputStatus& input : status.inputs)
+        put_input_line(out, input, width);
     return out;
 }
 
 std::string status_line(const AgentStatus& status) {
-    const auto running = std::count_if(status.inputs.begin(), status.inputs.end(),
-                                       [](const InputStatus& input) { return input.state == InputState::running; });
-    std::string line = status.forward.server.empty() ? "no server configured"
-                                                     : std::string(to_string(status.forward.state));
-    line += "; " + std::to_string(status.buffer.readings) + " readings held; " + std::to_string(running) + " of " +
-            std::to_string(status.inputs.size()) + " inputs running";
+    const auto running =
+        std::count_if(status.inputs.begin(), status.inputs.end(),
+                      [](const InputStatus& input) { return input.state == InputState::running; });
+    std::string line =
+        status.forward.server.empty() ? "no server configured" : std::string(to_string(status.forward.state));
+    line += "; " + std::to_string(status.buffer.readings) + " readings held; " + std::to_string(running) +
+            " of " + std::to_string(status.inputs.size()) + " inputs running";
     return line;
 }
 

@@ -20,7 +20,8 @@ namespace holdfast {
 namespace {
 
 constexpr auto house_interval = std::chrono::seconds(1);
-// How long a thread may stay away from its loop. Flash may take seconds to sync; a call into Paho may wait for DNS twice.
+// How long a thread may stay away from its loop. Flash may take seconds to sync; a call into Paho may wait
+// for DNS twice.
 constexpr auto store_limit = std::chrono::seconds(60);
 constexpr auto forwarder_limit = std::chrono::seconds(180);
 // Of the five seconds a stop may take: what messages in flight get to be acknowledged.
@@ -39,7 +40,8 @@ void prepare_process() {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &ignore, nullptr);
-    for (const char* name : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+    for (const char* name :
+         {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
         ::unsetenv(name);
     ::umask(077);
 }
@@ -135,15 +137,19 @@ void Agent::say_start() const {
               (servers.empty() ? std::string("no server configured: readings are kept in the buffer")
                                : "server " + servers.front().url) +
               ", " + std::to_string(store_->status().readings) + " readings in the buffer");
-    if (!config_.broker.tls.verify) log_.warning("certificate verification is off: anyone on the way can read and change what is sent");
+    if (!config_.broker.tls.verify)
+        log_.warning("certificate verification is off: anyone on the way can read and change what is sent");
     if (!config_.not_yet_effective.empty()) {
         std::string keys;
-        for (const std::string& key : config_.not_yet_effective) keys += (keys.empty() ? "" : ", ") + key;
+        for (const std::string& key : config_.not_yet_effective)
+            keys += (keys.empty() ? "" : ", ") + key;
         log_.warning("set, but without effect in this version: " + keys);
     }
 }
 
-void Agent::begin_stream(const std::string& input) { pipeline_->begin_stream(input); }
+void Agent::begin_stream(const std::string& input) {
+    pipeline_->begin_stream(input);
+}
 
 void Agent::accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels) {
     pipeline_->accept(input, reading, channels);
@@ -195,9 +201,11 @@ Result<void> Agent::fit_running_topic(const std::vector<InputConfig>& inputs) co
 
 void Agent::reload() {
     systemd::notify_reloading();
-    LoadedConfig loaded = load_config(places_.files_to_load(),
-                                      [this](const std::string& name) { return describe_plugin(places_.inputs, name); });
-    for (const ConfigProblem& problem : loaded.problems) log_.error(to_string(problem));
+    LoadedConfig loaded = load_config(places_.files_to_load(), [this](const std::string& name) {
+        return describe_plugin(places_.inputs, name);
+    });
+    for (const ConfigProblem& problem : loaded.problems)
+        log_.error(to_string(problem));
     if (!loaded.config) {
         log_.error("the configuration is wrong: going on with the one before");
     } else {
@@ -205,7 +213,9 @@ void Agent::reload() {
         const auto changed = [&](bool differs, const char* section) {
             if (differs) restart += (restart.empty() ? "" : ", ") + std::string(section);
         };
-        changed(loaded.config->agent.id != config_.agent.id || loaded.config->agent.tags != config_.agent.tags, "[agent]");
+        changed(
+            loaded.config->agent.id != config_.agent.id || loaded.config->agent.tags != config_.agent.tags,
+            "[agent]");
         changed(loaded.config->broker != config_.broker, "[broker]");
         changed(loaded.config->buffer != config_.buffer, "[buffer]");
         changed(loaded.config->batch != config_.batch, "[batch]");
@@ -214,7 +224,8 @@ void Agent::reload() {
             log_.error(fits.error().text + ": the inputs stay as they were until a restart");
         } else {
             config_.inputs = std::move(loaded.config->inputs);
-            inputs_->configure(config_.inputs);  // first: the pipeline still knows whose last frames come in now
+            inputs_->configure(
+                config_.inputs);  // first: the pipeline still knows whose last frames come in now
             pipeline_->configure(config_.inputs);
         }
         log_.info("configuration read again: inputs are up to date" +
@@ -231,7 +242,8 @@ Result<void> Agent::run() {
     return ran;
 }
 
-// Inputs, pipeline, buffer, forwarder: everything is in the store's hands, and on its way to disk, before the network gets its grace.
+// Inputs, pipeline, buffer, forwarder: everything is in the store's hands, and on its way to disk, before the
+// network gets its grace.
 void Agent::stop() {
     systemd::notify_stopping();
     log_.info("stopping");
@@ -250,7 +262,8 @@ AgentStatus Agent::status() const {
     status.agent = config_.agent.id;
     status.version = version;
     status.wall_us = clock_.wall_us();
-    status.uptime_s = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count());
+    status.uptime_s = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count());
     status.forward = forwarder_->status();
     status.buffer = store_->status();
     status.buffer.refused_readings = status.forward.refused_readings;

@@ -29,12 +29,14 @@ class Agent final : public ReadingSink {
     Agent(Places places, Config config, const Clock& clock, Log& log);
     ~Agent() override;
 
-    // Starts everything; fails when the state or runtime directory can't be used. Needs no network, broker or clock.
+    // Starts everything; fails when the state or runtime directory can't be used. Needs no network, broker or
+    // clock.
     Result<void> start();
-    // Runs until SIGTERM or SIGINT, then stops in order: what was taken in is on disk when it returns. Fails when it had to stop for
-    // another reason.
+    // Runs until SIGTERM or SIGINT, then stops in order: what was taken in is on disk when it returns. Fails
+    // when it had to stop for another reason.
     Result<void> run();
-    // After run(): false when a library did not let go of its thread. Then this must not be destroyed: leave by _exit.
+    // After run(): false when a library did not let go of its thread. Then this must not be destroyed: leave
+    // by _exit.
     bool let_go() const { return let_go_; }
 
   private:
@@ -44,7 +46,8 @@ class Agent final : public ReadingSink {
     void say_start() const;
 
     void begin_stream(const std::string& input) override;
-    void accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels) override;
+    void accept(const std::string& input, const Reading& reading,
+                const std::vector<Channel>& channels) override;
 
     void turn_ended();
     void keep_house();
@@ -80,8 +83,8 @@ class Agent final : public ReadingSink {
     std::vector<EventLoop::SourcePtr> sources_;
 };
 
-// What a process that runs inputs or Paho sets up first: ignores SIGPIPE (paho.mqtt.c #1346), takes proxy variables out of the
-// environment (Paho would follow them), makes files private.
+// What a process that runs inputs or Paho sets up first: ignores SIGPIPE (paho.mqtt.c #1346), takes proxy
+// variables out of the environment (Paho would follow them), makes files private.
 void prepare_process();
 
 }  // namespace holdfast

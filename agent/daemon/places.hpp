@@ -1,4 +1,5 @@
-// Where the agent finds its files; the command line's --config, --state-dir, --runtime-dir, --plugin-dir, --sensor-root.
+// Where the agent finds its files; the command line's --config, --state-dir, --runtime-dir, --plugin-dir,
+// --sensor-root.
 #pragma once
 
 #include <filesystem>

@@ -9,8 +9,9 @@
 namespace holdfast {
 namespace {
 
-// Owns the sd-event source and the callback it calls. Ending the registration disables it first, so that a callback that
-// destroys its own source is never called again; sd-event keeps a source alive while it is being dispatched.
+// Owns the sd-event source and the callback it calls. Ending the registration disables it first, so that a
+// callback that destroys its own source is never called again; sd-event keeps a source alive while it is
+// being dispatched.
 template <typename Interface, typename Callback>
 class SdSource : public Interface {
   public:
@@ -82,7 +83,9 @@ Result<std::unique_ptr<SdEventLoop>> SdEventLoop::create() {
     return std::unique_ptr<SdEventLoop>(new SdEventLoop(event));
 }
 
-SdEventLoop::~SdEventLoop() { sd_event_unref(event_); }
+SdEventLoop::~SdEventLoop() {
+    sd_event_unref(event_);
+}
 
 Result<EventLoop::SourcePtr> SdEventLoop::watch(int fd, std::uint32_t events,
                                                 std::function<void(std::uint32_t)> ready) {
@@ -94,8 +97,10 @@ Result<EventLoop::SourcePtr> SdEventLoop::watch(int fd, std::uint32_t events,
 
 Result<std::unique_ptr<EventLoop::Timer>> SdEventLoop::timer(std::function<void()> fired) {
     auto source = std::make_unique<TimerSource>(std::move(fired));
-    // CLOCK_MONOTONIC is what steady_clock counts (libstdc++ on Linux); 1 ms is all the delay that coalescing may add.
-    const int rc = sd_event_add_time(event_, &source->source, CLOCK_MONOTONIC, 0, 1000, on_timer, source.get());
+    // CLOCK_MONOTONIC is what steady_clock counts (libstdc++ on Linux); 1 ms is all the delay that coalescing
+    // may add.
+    const int rc =
+        sd_event_add_time(event_, &source->source, CLOCK_MONOTONIC, 0, 1000, on_timer, source.get());
     if (rc < 0) return loop_error("make a timer", rc);
     source->clear();
     return std::unique_ptr<Timer>(std::move(source));

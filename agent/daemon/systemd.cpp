@@ -16,9 +16,12 @@
 namespace holdfast::systemd {
 namespace {
 
-void notify(const std::string& state) { sd_notify(0, state.c_str()); }
+void notify(const std::string& state) {
+    sd_notify(0, state.c_str());
+}
 
-// $JOURNAL_STREAM is "DEVICE:INODE" of what the journal reads (systemd.exec(5)); a redirected stderr no longer matches it.
+// $JOURNAL_STREAM is "DEVICE:INODE" of what the journal reads (systemd.exec(5)); a redirected stderr no
+// longer matches it.
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
     std::uintmax_t device = 0;
@@ -43,17 +46,26 @@ class JournalLog final : public Log {
         entries.push_back("SYSLOG_IDENTIFIER=holdfast");
         std::vector<iovec> parts;
         parts.reserve(entries.size());
-        for (std::string& entry : entries) parts.push_back({entry.data(), entry.size()});
+        for (std::string& entry : entries)
+            parts.push_back({entry.data(), entry.size()});
         sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
     }
 };
 
 }  // namespace
 
-void notify_ready(const std::string& status) { notify("READY=1\nSTATUS=" + status); }
-void notify_status(const std::string& status) { notify("STATUS=" + status); }
-void notify_stopping() { notify("STOPPING=1\nSTATUS=stopping: writing what is held to disk"); }
-void feed_watchdog() { notify("WATCHDOG=1"); }
+void notify_ready(const std::string& status) {
+    notify("READY=1\nSTATUS=" + status);
+}
+void notify_status(const std::string& status) {
+    notify("STATUS=" + status);
+}
+void notify_stopping() {
+    notify("STOPPING=1\nSTATUS=stopping: writing what is held to disk");
+}
+void feed_watchdog() {
+    notify("WATCHDOG=1");
+}
 
 void notify_reloading() {
     // MONOTONIC_USEC is what Type=notify-reload wants from systemd 253 on; older ones ignore it.

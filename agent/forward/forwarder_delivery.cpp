@@ -20,7 +20,8 @@ constexpr unsigned most_refusals = 10;
 constexpr std::size_t most_resting_windows = 4;
 // Batches waiting to be sent; a wider window does not need more to be kept full.
 constexpr std::size_t most_ready = 1'000;
-// Refused messages that are kept: few enough for the smallest buffer, which can't drop what is kept for the forwarder.
+// Refused messages that are kept: few enough for the smallest buffer, which can't drop what is kept for the
+// forwarder.
 constexpr std::size_t most_aside = 1'000;
 constexpr std::size_t most_aside_bytes = 256 * 1024;
 

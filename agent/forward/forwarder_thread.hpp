@@ -41,7 +41,8 @@ class ForwarderThread final : public BatchSink {
     // The kernel reported a link or route: try now instead of waiting out the backoff.
     void network_changed();
     ForwardStatus status() const;
-    // The thread ended though nobody asked: it threw. Nothing is sent any more; the agent has to be started again.
+    // The thread ended though nobody asked: it threw. Nothing is sent any more; the agent has to be started
+    // again.
     bool ended() const { return failed_; }
     // When the loop last came round; a call into Paho may take 30 s and more while DNS hangs.
     MonoTime last_progress() const;

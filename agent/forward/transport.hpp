@@ -1,7 +1,7 @@
 // The link to a broker as the forwarder sees it. PahoTransport is the real one; tests script their own.
 //
-// Every call only starts something and is answered by an event; events come on any thread and go to the sink given at
-// construction, which must only post them on. Calls come from one thread.
+// Every call only starts something and is answered by an event; events come on any thread and go to the sink
+// given at construction, which must only post them on. Calls come from one thread.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +58,8 @@ using DeliveryToken = std::uint64_t;  // the caller's name for a message, unique
 // Why a connection could not be made or was lost; the class is what the forwarder does about it.
 struct LinkFailure {
     enum class Class {
-        passing,           // try again with backoff
-        person,            // credentials, authorisation, client id, certificate: slow backoff, state "refused"
+        passing,  // try again with backoff
+        person,   // credentials, authorisation, client id, certificate: slow backoff, state "refused"
         protocol_version,  // the broker does not speak the version: try the older one if allowed
     };
     Class kind = Class::passing;
@@ -96,7 +96,8 @@ struct Received {
     bool retained = false;
 };
 struct Disconnected {};  // answer to disconnect()
-using Event = std::variant<Connected, ConnectFailed, ConnectionLost, Delivered, DeliveryFailed, Subscribed, Received, Disconnected>;
+using Event = std::variant<Connected, ConnectFailed, ConnectionLost, Delivered, DeliveryFailed, Subscribed,
+                           Received, Disconnected>;
 }  // namespace transport
 
 class Transport {
@@ -104,17 +105,20 @@ class Transport {
     using Sink = std::function<void(transport::Event)>;
     virtual ~Transport() = default;
 
-    // Answered by Connected or ConnectFailed. Also reconnects: unacknowledged messages of the same server and client id are sent
-    // again by the transport when the broker kept the session, and fail with DeliveryFailed (code < 0) when it did not.
+    // Answered by Connected or ConnectFailed. Also reconnects: unacknowledged messages of the same server and
+    // client id are sent again by the transport when the broker kept the session, and fail with
+    // DeliveryFailed (code < 0) when it did not.
     virtual void connect(const ConnectRequest& request) = 0;
-    // Answered by Delivered or DeliveryFailed, perhaps before it returns. False: not taken, no event will come.
+    // Answered by Delivered or DeliveryFailed, perhaps before it returns. False: not taken, no event will
+    // come.
     virtual bool publish(DeliveryToken token, Message message) = 0;
     // Answered by Subscribed.
     virtual void subscribe(const std::vector<std::string>& filters, int qos) = 0;
     // Sends DISCONNECT. Answered by Disconnected; give up waiting after a while.
     virtual void disconnect() = 0;
-    // Drops the connection (or the attempt) at once, without DISCONNECT, so that the broker sends the will. Unanswered deliveries
-    // will fail or be resent as after a lost connection. No ConnectionLost event follows.
+    // Drops the connection (or the attempt) at once, without DISCONNECT, so that the broker sends the will.
+    // Unanswered deliveries will fail or be resent as after a lost connection. No ConnectionLost event
+    // follows.
     virtual void drop() = 0;
 };
 

@@ -1,8 +1,9 @@
-// Starts, feeds, watches and restarts the plugin hosts, one child process per configured input; turns frames into readings.
+// Starts, feeds, watches and restarts the plugin hosts, one child process per configured input; turns frames
+// into readings.
 //
-// Lives on the main thread. A host that exits, crashes or misses its deadline costs its own input alone: it is killed, reaped,
-// logged on change of state, and started again with backoff; after `final` refusal of its options not before the configuration
-// changes. Hosts and their children never outlive the daemon.
+// Lives on the main thread. A host that exits, crashes or misses its deadline costs its own input alone: it
+// is killed, reaped, logged on change of state, and started again with backoff; after `final` refusal of its
+// options not before the configuration changes. Hosts and their children never outlive the daemon.
 #pragma once
 
 #include <sys/types.h>
@@ -29,8 +30,10 @@ class ReadingSink {
     virtual ~ReadingSink() = default;
     // The input's host has started (again): its channels are numbered anew.
     virtual void begin_stream(const std::string& input) = 0;
-    // `channels` only grows within a stream; views live until this returns. Boot times are never in the future.
-    virtual void accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels) = 0;
+    // `channels` only grows within a stream; views live until this returns. Boot times are never in the
+    // future.
+    virtual void accept(const std::string& input, const Reading& reading,
+                        const std::vector<Channel>& channels) = 0;
 };
 
 enum class InputState { running, backing_off, failed, stopped };
@@ -63,10 +66,12 @@ class Inputs {
 
     // Starts what is new, stops what is gone, restarts what changed, leaves the rest alone.
     void configure(const std::vector<InputConfig>& inputs);
-    // Stops reading from the hosts (the store has no room) and goes on; a paused host is not held to its deadline.
+    // Stops reading from the hosts (the store has no room) and goes on; a paused host is not held to its
+    // deadline.
     void pause();
     void resume();
-    // Ends all hosts (SIGTERM, shortly after SIGKILL) after taking in what they had sent; waits for them, at most a second.
+    // Ends all hosts (SIGTERM, shortly after SIGKILL) after taking in what they had sent; waits for them, at
+    // most a second.
     void stop();
     std::vector<InputStatus> status() const;
 
@@ -75,8 +80,9 @@ class Inputs {
     std::unique_ptr<Impl> impl_;
 };
 
-// Runs a host once, only to read the plugin's descriptor. Fails with config: not found (names those there are), unsafe place
-// (not owned by root or this user, or writable by others), no plugin, other ABI, crashed. Takes at most 5 s. Any thread.
+// Runs a host once, only to read the plugin's descriptor. Fails with config: not found (names those there
+// are), unsafe place (not owned by root or this user, or writable by others), no plugin, other ABI, crashed.
+// Takes at most 5 s. Any thread.
 Result<PluginInfo> describe_plugin(const InputEnvironment& environment, const std::string& name);
 
 // Names of the plugins in the directory, sorted.

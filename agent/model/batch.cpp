@@ -6,11 +6,16 @@ namespace holdfast {
 
 std::string_view to_string(GapReason reason) {
     switch (reason) {
-        case GapReason::max_size: return "max_size";
-        case GapReason::max_age: return "max_age";
-        case GapReason::disk_full: return "disk_full";
-        case GapReason::damaged: return "damaged";
-        case GapReason::refused: return "refused";
+        case GapReason::max_size:
+            return "max_size";
+        case GapReason::max_age:
+            return "max_age";
+        case GapReason::disk_full:
+            return "disk_full";
+        case GapReason::damaged:
+            return "damaged";
+        case GapReason::refused:
+            return "refused";
     }
     return "damaged";
 }

@@ -1,4 +1,5 @@
-// A batch: readings of one input that travel in one MQTT message. Immutable once closed; moved from thread to thread.
+// A batch: readings of one input that travel in one MQTT message. Immutable once closed; moved from thread to
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +28,11 @@ struct BatchHeader {
     std::string input;      // the input's name
     Priority priority = Priority::normal;
     BatchKind kind = BatchKind::readings;
-    std::uint32_t count = 0;       // readings in it; of a gap: readings lost
-    std::int64_t first_us = 0;     // time of the first reading, as if taken on this boot's clock (see wall_offset_us)
-    std::int64_t last_us = 0;      // likewise of the last
-    BootId boot{};                 // the boot whose clock `first_us`, `last_us` and the readings' boot times are on
+    std::uint32_t count = 0;  // readings in it; of a gap: readings lost
+    std::int64_t first_us =
+        0;  // time of the first reading, as if taken on this boot's clock (see wall_offset_us)
+    std::int64_t last_us = 0;  // likewise of the last
+    BootId boot{};  // the boot whose clock `first_us`, `last_us` and the readings' boot times are on
     std::int64_t wall_offset_us = 0;  // wall time = boot time + this, as known when the batch was closed
     bool clock_synchronised = false;  // whether the wall clock was disciplined then
     MonoTime arrived{};               // when its first reading was taken in; not stored
@@ -41,19 +43,19 @@ struct Batch {
     std::string body;  // see BatchBody; opaque to the buffer
 };
 
-// The body: version byte, the tags that hold for the whole batch, then for readings a stream (reading_stream.hpp), for a gap
-// the reason. docs/buffer-format.md.
+// The body: version byte, the tags that hold for the whole batch, then for readings a stream
+// (reading_stream.hpp), for a gap the reason. docs/buffer-format.md.
 inline constexpr std::uint8_t batch_body_version = 1;
 
-// The head of a body: what stands before the stream. An input's tags change with the configuration only, so the batcher makes
-// this once.
+// The head of a body: what stands before the stream. An input's tags change with the configuration only, so
+// the batcher makes this once.
 std::string encode_body_head(const Tags& tags);
 std::string encode_gap_body(const Tags& tags, GapReason reason);
 
 // A body taken apart; views point into the body.
 struct BatchBody {
     std::vector<TagView> tags;
-    std::string_view stream;               // kind readings: feed it to a ReadingReader
+    std::string_view stream;                 // kind readings: feed it to a ReadingReader
     GapReason reason = GapReason::max_size;  // kind gap
 };
 // Fails with corrupt, also on a version this program does not know.

@@ -1,4 +1,5 @@
-// Frames: what the daemon and a plugin host say to each other, one frame a message of their SOCK_SEQPACKET pair.
+// Frames: what the daemon and a plugin host say to each other, one frame a message of their SOCK_SEQPACKET
+// pair.
 //
 // The host is not trusted: decode_* checks everything and fails with Error::Kind::corrupt.
 #pragma once
@@ -18,7 +19,8 @@ namespace holdfast::frame {
 inline constexpr std::size_t max_bytes = 128 * 1024;
 // A reading that would be larger than this is refused by emit (-EMSGSIZE).
 inline constexpr std::size_t max_reading_bytes = 96 * 1024;
-// A host sends what it has gathered when it is this much, at the end of a call into the plugin, and before it blocks or waits.
+// A host sends what it has gathered when it is this much, at the end of a call into the plugin, and before it
+// blocks or waits.
 inline constexpr std::size_t flush_bytes = 32 * 1024;
 // A host that has nothing to say sends a Beat at least this often while it is not inside the plugin.
 inline constexpr std::int64_t beat_us = 2'000'000;
@@ -42,8 +44,8 @@ struct Description {
 };
 // The plugin is open; the first sample follows.
 struct Opened {};
-// Records of the host's one stream of readings (reading_stream.hpp), which runs on from frame to frame. Times are on the boot
-// clock. The view points into the decoded frame.
+// Records of the host's one stream of readings (reading_stream.hpp), which runs on from frame to frame. Times
+// are on the boot clock. The view points into the decoded frame.
 struct Readings {
     std::string_view segment;
 };
@@ -53,7 +55,8 @@ struct Failed {
     std::uint32_t count = 1;
     std::string text;
 };
-// open failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this ABI.
+// open failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this
+// ABI.
 struct OpenFailed {
     std::int32_t code = 0;
     bool final = false;
@@ -63,7 +66,8 @@ struct LogLine {
     LogLevel level = LogLevel::info;
     std::string text;
 };
-// A sample went well after a failure, or nothing was said for a while: the host lives and is not inside the plugin.
+// A sample went well after a failure, or nothing was said for a while: the host lives and is not inside the
+// plugin.
 struct Beat {};
 // The plugin restarted its stream command or connection.
 struct Restarted {
@@ -71,14 +75,16 @@ struct Restarted {
 };
 // The plugin has nothing more to say; the host exits with 0 after it.
 struct Finished {};
-using FromHost = std::variant<Description, Opened, Readings, Failed, OpenFailed, LogLine, Beat, Restarted, Finished>;
+using FromHost =
+    std::variant<Description, Opened, Readings, Failed, OpenFailed, LogLine, Beat, Restarted, Finished>;
 
 std::string encode(const ToHost& frame);
 std::string encode(const FromHost& frame);
 Result<ToHost> decode_to_host(std::string_view bytes);
 Result<FromHost> decode_from_host(std::string_view bytes);
 
-// The first byte of a Readings frame, so that a host can build one in place: put_byte(readings_tag), then the segment.
+// The first byte of a Readings frame, so that a host can build one in place: put_byte(readings_tag), then the
+// segment.
 inline constexpr std::uint8_t readings_tag = 'R';
 
 }  // namespace holdfast::frame

@@ -1,4 +1,5 @@
-// What a plugin says of itself: its name and the options it takes. Comes from its descriptor, read by a plugin host.
+// What a plugin says of itself: its name and the options it takes. Comes from its descriptor, read by a
+// plugin host.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ enum class OptionType : std::uint8_t {
     string_list = 6,
     string_map = 7,
 };
-std::string_view to_string(OptionType type);  // as shown to people: "string", "integer", "number", "duration", ...
+std::string_view to_string(
+    OptionType type);  // as shown to people: "string", "integer", "number", "duration", ...
 
 struct OptionInfo {
     std::string key;
@@ -52,7 +54,8 @@ struct Option {
 };
 using Options = std::vector<Option>;
 
-// Finds out what the plugin of that name takes, or why it can't be used (not found, not a plugin, other ABI, unsafe place).
+// Finds out what the plugin of that name takes, or why it can't be used (not found, not a plugin, other ABI,
+// unsafe place).
 using DescribePlugin = std::function<Result<PluginInfo>(const std::string& name)>;
 
 }  // namespace holdfast

@@ -21,7 +21,8 @@ std::size_t escaped_bytes(std::string_view text) {
 
 }  // namespace
 
-Batcher::Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& limits, std::size_t envelope_bytes)
+Batcher::Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& limits,
+                 std::size_t envelope_bytes)
     : input_(input.name),
       priority_(input.priority),
       body_head_(encode_body_head(tags)),
@@ -60,7 +61,8 @@ void Batcher::add(const Reading& reading, const std::vector<Channel>& channels, 
     payload_bytes_ += bytes;
 
     values_.assign(reading.values.begin(), reading.values.end());
-    for (Value& value : values_) value.channel = own_channel(value.channel, channels);
+    for (Value& value : values_)
+        value.channel = own_channel(value.channel, channels);
     Reading own = reading;
     own.values = values_;
     writer_.append(own);

@@ -15,16 +15,21 @@ namespace holdfast {
 
 class Batcher {
   public:
-    // `tags` hold for every reading of the input: its own over the agent's. `envelope_bytes`: of a message beside its readings.
-    Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& limits, std::size_t envelope_bytes);
+    // `tags` hold for every reading of the input: its own over the agent's. `envelope_bytes`: of a message
+    // beside its readings.
+    Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& limits,
+            std::size_t envelope_bytes);
 
     // The input's channels are numbered anew from here on.
     void begin_stream() { channel_map_.clear(); }
 
     // An upper bound of what the reading takes in the message.
     std::size_t payload_bytes(const Reading& reading, const std::vector<Channel>& channels) const;
-    // Whether the message stays within [batch] max_bytes with so much more; an empty batch takes any one reading.
-    bool has_room(std::size_t bytes) const { return count_ == 0 || payload_bytes_ + bytes <= limits_.max_bytes.count; }
+    // Whether the message stays within [batch] max_bytes with so much more; an empty batch takes any one
+    // reading.
+    bool has_room(std::size_t bytes) const {
+        return count_ == 0 || payload_bytes_ + bytes <= limits_.max_bytes.count;
+    }
     // `bytes`: payload_bytes() of the reading.
     void add(const Reading& reading, const std::vector<Channel>& channels, std::size_t bytes);
     bool full() const { return count_ >= limits_.max_readings; }
@@ -44,7 +49,8 @@ class Batcher {
     // The open batch, complete but for its seq. Precondition: not empty.
     Batch close(const Stamp& stamp);
 
-    // Before the first reading of a batch. The offset places readings that came with a wall time on the boot clock.
+    // Before the first reading of a batch. The offset places readings that came with a wall time on the boot
+    // clock.
     void open(MonoTime now, std::int64_t wall_offset_us);
 
   private:
@@ -57,7 +63,8 @@ class Batcher {
     std::size_t envelope_bytes_;
 
     ReadingWriter writer_;
-    std::vector<std::uint32_t> channel_map_;  // the input's index -> the batch's; `undefined` where not yet used in it
+    std::vector<std::uint32_t>
+        channel_map_;  // the input's index -> the batch's; `undefined` where not yet used in it
     std::vector<Value> values_;
     std::uint32_t count_ = 0;
     std::size_t payload_bytes_ = 0;

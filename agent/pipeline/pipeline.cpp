@@ -10,14 +10,19 @@ constexpr std::size_t envelope_fixed_bytes = 100;
 
 std::size_t envelope_bytes(const AgentConfig& agent, const InputConfig& input, const Tags& tags) {
     std::size_t bytes = envelope_fixed_bytes + agent.id.size() + input.name.size();
-    for (const auto& [key, value] : tags) bytes += key.size() + value.size() + 6;
+    for (const auto& [key, value] : tags)
+        bytes += key.size() + value.size() + 6;
     return bytes;
 }
 
 }  // namespace
 
 Pipeline::Pipeline(AgentConfig agent, BatchConfig limits, const Clock& clock, Append append)
-    : agent_(std::move(agent)), limits_(limits), clock_(clock), append_(std::move(append)), boot_(read_boot_id()) {}
+    : agent_(std::move(agent)),
+      limits_(limits),
+      clock_(clock),
+      append_(std::move(append)),
+      boot_(read_boot_id()) {}
 
 void Pipeline::configure(const std::vector<InputConfig>& inputs) {
     last_ = nullptr;
@@ -87,12 +92,14 @@ std::optional<MonoTime> Pipeline::step() {
 }
 
 void Pipeline::flush() {
-    for (const auto& [name, input] : inputs_) close(*input);
+    for (const auto& [name, input] : inputs_)
+        close(*input);
 }
 
 std::uint64_t Pipeline::open_readings() const {
     std::uint64_t count = 0;
-    for (const auto& [name, input] : inputs_) count += input->batcher.count();
+    for (const auto& [name, input] : inputs_)
+        count += input->batcher.count();
     return count;
 }
 

@@ -1,7 +1,8 @@
 // What happens to a reading between its input and the buffer: it is completed (tags, clock) and batched.
 //
-// Passive; lives on the main thread. A batch is closed when it is full (max_readings, max_bytes), when its first reading has
-// waited long enough (max_delay), or when what is in it has to reach the disk in time (commit_interval, spill_after).
+// Passive; lives on the main thread. A batch is closed when it is full (max_readings, max_bytes), when its
+// first reading has waited long enough (max_delay), or when what is in it has to reach the disk in time
+// (commit_interval, spill_after).
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,9 @@ class Pipeline {
     void begin_stream(const std::string& input);
     void accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels);
 
-    // No reading waits longer than this in an open batch, whatever max_delay says: the buffer's share of the promise on what a
-    // power cut can take. When one batch is due by it all are closed, so that one commit serves all.
+    // No reading waits longer than this in an open batch, whatever max_delay says: the buffer's share of the
+    // promise on what a power cut can take. When one batch is due by it all are closed, so that one commit
+    // serves all.
     void set_longest_wait(Micros wait) { longest_wait_ = wait; }
 
     // Closes what is due. Returns when to call again; none: nothing is open.

@@ -62,8 +62,8 @@ class Disks final : public Source {
         return files.read({"/proc/mounts"}).value_or("");
     }
 
-    // Each file system once, where it is mounted first: what follows are bind mounts. What is mounted over a point hides what
-    // was there.
+    // Each file system once, where it is mounted first: what follows are bind mounts. What is mounted over a
+    // point hides what was there.
     static std::vector<Mount> mounts(SensorFiles& files) {
         std::vector<Mount> found;
         for (std::string_view text = table(files); !text.empty();) {

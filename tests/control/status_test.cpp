@@ -13,7 +13,16 @@ AgentStatus sample() {
     status.version = "0.1.0";
     status.wall_us = 1'795'371'200'000'000;
     status.uptime_s = 63;
-    status.forward = {BrokerState::waiting, "mqtts://broker:8883", 1'795'371'137'000'000, "connection \"refused\"\n", 2, 10, 9, 3, 1, 4};
+    status.forward = {BrokerState::waiting,
+                      "mqtts://broker:8883",
+                      1'795'371'137'000'000,
+                      "connection \"refused\"\n",
+                      2,
+                      10,
+                      9,
+                      3,
+                      1,
+                      4};
     status.buffer.batches = 5;
     status.buffer.readings = 50;
     status.buffer.in_memory_readings = 20;

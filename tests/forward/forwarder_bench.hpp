@@ -137,9 +137,7 @@ class Bench {
     void record(action::Acknowledge& what) {
         acknowledged.insert(acknowledged.end(), what.seqs.begin(), what.seqs.end());
     }
-    void record(action::Refuse& what) {
-        refused.insert(refused.end(), what.seqs.begin(), what.seqs.end());
-    }
+    void record(action::Refuse& what) { refused.insert(refused.end(), what.seqs.begin(), what.seqs.end()); }
     void record(action::GiveBack& what) {
         given_back.insert(given_back.end(), what.seqs.begin(), what.seqs.end());
     }

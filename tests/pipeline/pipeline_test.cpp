@@ -24,7 +24,8 @@ class PipelineTest : public ::testing::Test {
         AgentConfig agent;
         agent.id = "gw";
         agent.tags = agent_tags;
-        pipeline_ = std::make_unique<Pipeline>(agent, limits, clock_, [this](Batch b) { closed_.push_back(std::move(b)); });
+        pipeline_ = std::make_unique<Pipeline>(agent, limits, clock_,
+                                               [this](Batch b) { closed_.push_back(std::move(b)); });
         pipeline_->configure({input_named("a"), input_named("b")});
     }
 
@@ -39,7 +40,8 @@ class PipelineTest : public ::testing::Test {
         ReadingReader reader;
         reader.feed(body->stream);
         std::vector<double> found;
-        while (reader.next().value()) found.push_back(reader.reading().values[0].f64);
+        while (reader.next().value())
+            found.push_back(reader.reading().values[0].f64);
         return found;
     }
 
@@ -51,7 +53,8 @@ class PipelineTest : public ::testing::Test {
 
 TEST_F(PipelineTest, ClosesABatchAtMaxReadings) {
     make({.max_readings = 3});
-    for (int i = 0; i < 7; ++i) feed("a", i);
+    for (int i = 0; i < 7; ++i)
+        feed("a", i);
     ASSERT_EQ(closed_.size(), 2u);
     EXPECT_EQ(numbers(closed_[0]), (std::vector<double>{0, 1, 2}));
     EXPECT_EQ(numbers(closed_[1]), (std::vector<double>{3, 4, 5}));
@@ -164,7 +167,8 @@ TEST_F(PipelineTest, HeaderTellsTimesClockAndPriority) {
     EXPECT_EQ(header.priority, Priority::high);
     EXPECT_EQ(header.first_us, begun);
     EXPECT_EQ(header.last_us, begun + 5'000'000);
-    EXPECT_EQ(header.last_us + header.wall_offset_us, 1'000'000'000'000'000);  // the clock as known at the end
+    EXPECT_EQ(header.last_us + header.wall_offset_us,
+              1'000'000'000'000'000);  // the clock as known at the end
     EXPECT_FALSE(header.clock_synchronised);
     EXPECT_EQ(header.arrived, clock_.now() - 5s);
 }
@@ -173,7 +177,8 @@ TEST_F(PipelineTest, ANewStreamNumbersItsChannelsAnew) {
     make({});
     feed("a", 1);
     pipeline_->begin_stream("a");
-    const std::vector<Channel> after_restart = {{"other", ValueType::i64, ""}, {"value", ValueType::f64, "Cel"}};
+    const std::vector<Channel> after_restart = {{"other", ValueType::i64, ""},
+                                                {"value", ValueType::f64, "Cel"}};
     const Value value = Value::of(1, 2.0);
     pipeline_->accept("a", {clock_.boot_us(), TimeBase::boot, {&value, 1}, {}}, after_restart);
     pipeline_->flush();
