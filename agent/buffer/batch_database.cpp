@@ -4,66 +4,23 @@
 #include <cstring>
 #include <limits>
 
-#include "buffer/checksum.hpp"
+#include "buffer/batch_row.hpp"
 #include "buffer/schema.hpp"
 
 namespace holdfast {
+
+using namespace batch_row;
+
 namespace {
 
 constexpr std::int64_t page_bytes = 4096;
-// Rows that may be counted at open: a few MiB to read after a kill.
-constexpr std::uint64_t most_uncounted = 2'000;
 // A file up to this size is checked whole at open after a kill; of a larger one the rest is found out when it
 // is read.
 constexpr std::int64_t most_checked_pages = 8'192;
 
-constexpr std::string_view lane_names[priority_count] = {"low", "normal", "high"};
-
-constexpr std::string_view columns =
-    "seq, input, kind, count, first_us, last_us, boot, wall_offset_us, synchronised, checksum, body";
-enum Column {
-    seq,
-    input,
-    kind,
-    count,
-    first_us,
-    last_us,
-    boot,
-    wall_offset_us,
-    synchronised,
-    checksum,
-    body
-};
-
-std::int64_t to_signed(std::uint64_t value) {
-    return static_cast<std::int64_t>(value);
-}
-std::uint64_t to_unsigned(std::int64_t value) {
-    return static_cast<std::uint64_t>(value);
-}
-
-// Over the body, then over seq, kind, count, first_us, last_us and wall_offset_us as 8 bytes each,
-// little-endian.
-std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body) {
-    const std::uint64_t fields[] = {header.seq,
-                                    static_cast<std::uint64_t>(header.kind),
-                                    header.count,
-                                    to_unsigned(header.first_us),
-                                    to_unsigned(header.last_us),
-                                    to_unsigned(header.wall_offset_us)};
-    char bytes[sizeof fields];
-    for (std::size_t i = 0; i < sizeof bytes; ++i)
-        bytes[i] = static_cast<char>(fields[i / 8] >> (i % 8 * 8));
-    // As a signed 32-bit number: 4 bytes in the row.
-    return static_cast<std::int32_t>(crc32c({bytes, sizeof bytes}, crc32c(batch_body)));
-}
-
-std::string table_of(Priority priority) {
-    return "batches_" + std::string(lane_names[index_of(priority)]);
-}
-
-std::string meta_key(std::string_view what, std::size_t lane) {
-    return std::string(what) + "." + std::string(lane_names[lane]);
+// Not covered by the checksum, since it may change after the row was written.
+ClockState clock_state(std::int64_t stored) {
+    return stored >= 0 && stored <= 3 ? static_cast<ClockState>(stored) : ClockState::unsynchronised;
 }
 
 std::uint64_t size_of(const std::filesystem::path& file) {
@@ -98,7 +55,8 @@ Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open(const std::filesystem
     if (!database) return fail(database.error());
     if (auto done = set_up_schema(*database, FileBudget(max_size)); !done) return fail(done.error());
     std::unique_ptr<BatchDatabase> opened(new BatchDatabase(file, max_size, std::move(*database)));
-    auto done = opened->prepare();
+    auto done = opened->prepare_reading(schema_version);
+    if (done) done = opened->prepare_writing();
     if (done) done = opened->load();
     if (!done) {
         opened->abandon();
@@ -112,41 +70,62 @@ Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open_damaged(const std::fi
     if (!database) return database.error();
     database->on_close(Database::Wal::keep);
     database->harden();
+    const std::int64_t version = database->number("PRAGMA user_version").value_or(schema_version);
     std::unique_ptr<BatchDatabase> opened(new BatchDatabase(file, Bytes{}, std::move(*database)));
-    if (auto done = opened->prepare(); !done) return done.error();
+    if (auto done = opened->prepare_reading(version); !done) return done.error();
     return opened;
 }
 
-Result<void> BatchDatabase::prepare() {
-    Result<void> all;
-    const auto make = [&](Statement& statement, const std::string& sql) {
-        if (!all) return;
-        if (auto prepared = database_.prepare(sql))
-            statement = std::move(*prepared);
-        else
-            all = prepared.error();
-    };
+Result<void> BatchDatabase::prepare(std::initializer_list<std::pair<Statement*, std::string>> statements) {
+    for (const auto& [statement, sql] : statements) {
+        auto prepared = database_.prepare(sql);
+        if (!prepared) return prepared.error();
+        *statement = std::move(*prepared);
+    }
+    return {};
+}
+
+Result<void> BatchDatabase::prepare_reading(std::int64_t version) {
+    const std::string names(version == 1 ? columns_v1 : columns);
+    for (std::size_t lane = 0; lane < priority_count; ++lane) {
+        const std::string table = table_of(static_cast<Priority>(lane));
+        auto done = prepare({
+            {&lanes_[lane].select,
+             "SELECT " + names + " FROM " + table + " WHERE seq BETWEEN ? AND ? ORDER BY seq"},
+            {&lanes_[lane].exists, "SELECT 1 FROM " + table + " WHERE seq=?"},
+        });
+        if (!done) return done;
+    }
+    return prepare({
+        {&get_meta_, "SELECT value FROM meta WHERE key=?"},
+        {&input_name_, "SELECT name FROM inputs WHERE id=?"},
+        {&boot_id_, "SELECT boot FROM boots WHERE id=?"},
+        {&page_count_, "PRAGMA page_count"},
+        {&freelist_count_, "PRAGMA freelist_count"},
+    });
+}
+
+Result<void> BatchDatabase::prepare_writing() {
     const std::string names(columns);
     for (std::size_t lane = 0; lane < priority_count; ++lane) {
         const std::string table = table_of(static_cast<Priority>(lane));
-        make(lanes_[lane].insert,
-             "INSERT OR IGNORE INTO " + table + "(" + names + ") VALUES (?,?,?,?,?,?,?,?,?,?,?)");
-        make(lanes_[lane].erase, "DELETE FROM " + table + " WHERE seq=?");
-        make(lanes_[lane].select,
-             "SELECT " + names + " FROM " + table + " WHERE seq BETWEEN ? AND ? ORDER BY seq");
-        make(lanes_[lane].exists, "SELECT 1 FROM " + table + " WHERE seq=?");
+        auto done = prepare({
+            {&lanes_[lane].insert,
+             "INSERT OR IGNORE INTO " + table + "(" + names + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+            {&lanes_[lane].erase, "DELETE FROM " + table + " WHERE seq=?"},
+            {&lanes_[lane].keep_clock, "UPDATE " + table + " SET synchronised=? WHERE seq=?"},
+        });
+        if (!done) return done;
     }
-    make(set_meta_, "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value");
-    make(get_meta_, "SELECT value FROM meta WHERE key=?");
-    make(add_input_, "INSERT OR IGNORE INTO inputs(name) VALUES (?)");
-    make(find_input_, "SELECT id FROM inputs WHERE name=?");
-    make(input_name_, "SELECT name FROM inputs WHERE id=?");
-    make(add_boot_, "INSERT OR IGNORE INTO boots(boot) VALUES (?)");
-    make(find_boot_, "SELECT id FROM boots WHERE boot=?");
-    make(boot_id_, "SELECT boot FROM boots WHERE id=?");
-    make(page_count_, "PRAGMA page_count");
-    make(freelist_count_, "PRAGMA freelist_count");
-    return all;
+    return prepare({
+        {&set_meta_, "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value"},
+        {&add_input_, "INSERT OR IGNORE INTO inputs(name) VALUES (?)"},
+        {&find_input_, "SELECT id FROM inputs WHERE name=?"},
+        {&add_boot_, "INSERT OR IGNORE INTO boots(boot) VALUES (?)"},
+        {&find_boot_, "SELECT id FROM boots WHERE boot=?"},
+        {&wall_offset_, "SELECT wall_offset_us FROM boots WHERE boot=? AND wall_offset_us IS NOT NULL"},
+        {&set_wall_offset_, "UPDATE boots SET wall_offset_us=? WHERE id=?"},
+    });
 }
 
 Result<void> BatchDatabase::load() {
@@ -160,6 +139,9 @@ Result<void> BatchDatabase::load() {
     epoch_ = *epoch;
     book_.next_seq = *next;
     closed_cleanly_ = *clean == 1;
+    const auto lived = meta("lived_s");
+    if (!lived) return lived.error();
+    lived_ = std::chrono::seconds(*lived);
     for (std::size_t lane = 0; lane < priority_count; ++lane)
         if (auto done = load_lane(static_cast<Priority>(lane)); !done) return done;
     return {};
@@ -169,22 +151,28 @@ Result<void> BatchDatabase::load() {
 // writes them down, so what is missing in them are the rows above counted_through.
 Result<void> BatchDatabase::load_lane(Priority priority) {
     LaneBook& book = book_.lanes[index_of(priority)];
-    const auto batches = meta(meta_key("batches", index_of(priority)));
-    const auto readings = meta(meta_key("readings", index_of(priority)));
-    const auto through = meta(meta_key("counted", index_of(priority)));
+    const auto batches = meta(meta_key("batches", priority));
+    const auto readings = meta(meta_key("readings", priority));
+    const auto through = meta(meta_key("counted", priority));
     if (!batches || !readings || !through) return Error{Error::Kind::corrupt, "its totals can't be read"};
     book = {{*batches, *readings}, *through, *through, 0};
     auto rest = database_.prepare(
-        "SELECT count(*), ifnull(sum(iif(kind=0, count, 0)), 0), ifnull(max(seq), 0) FROM " +
+        "SELECT count(*), ifnull(sum(iif(kind=1, 0, count)), 0), ifnull(max(seq), 0) FROM " +
         table_of(priority) + " WHERE seq > ?");
     if (!rest) return rest.error();
-    return rest->bind(1, to_signed(*through)).each([&](const Statement& row) {
+    auto counted = rest->bind(1, to_signed(*through)).each([&](const Statement& row) {
         book.uncounted = to_unsigned(row.integer(0));
         book.totals.batches += book.uncounted;
         book.totals.readings += to_unsigned(row.integer(1));
         book.last_seq = std::max(book.last_seq, to_unsigned(row.integer(2)));
         return true;
     });
+    if (!counted) return counted;
+    const auto last = database_.number(
+        ("SELECT arrived_s FROM " + table_of(priority) + " ORDER BY seq DESC LIMIT 1").c_str());
+    if (!last) return last.error();
+    lived_ = std::max(lived_, std::chrono::seconds(*last));
+    return {};
 }
 
 Result<std::uint64_t> BatchDatabase::meta(std::string_view key) {
@@ -195,19 +183,6 @@ Result<std::uint64_t> BatchDatabase::meta(std::string_view key) {
 
 Result<void> BatchDatabase::set_meta(std::string_view key, std::uint64_t value) {
     return set_meta_.bind_text(1, key).bind(2, to_signed(value)).run();
-}
-
-Result<void> BatchDatabase::write_totals() {
-    for (std::size_t lane = 0; lane < priority_count; ++lane) {
-        LaneBook& book = book_.lanes[lane];
-        book.counted_through = std::max(book.counted_through, book.last_seq);
-        book.uncounted = 0;
-        if (auto done = set_meta(meta_key("batches", lane), book.totals.batches); !done) return done;
-        if (auto done = set_meta(meta_key("readings", lane), book.totals.readings); !done) return done;
-        if (auto done = set_meta(meta_key("counted", lane), book.counted_through); !done) return done;
-    }
-    book_.recount = false;
-    return {};
 }
 
 Result<void> BatchDatabase::check() {
@@ -235,11 +210,27 @@ Result<std::int64_t> BatchDatabase::intern_boot(const BootId& boot_id) {
     return id;
 }
 
+std::optional<std::int64_t> BatchDatabase::wall_offset(const BootId& boot_id) {
+    const auto [known, is_new] = wall_offsets_.try_emplace(boot_id);
+    if (is_new) {
+        const std::string_view bytes(reinterpret_cast<const char*>(boot_id.data()), boot_id.size());
+        auto found = wall_offset_.bind_blob(1, bytes).each([&](const Statement& row) {
+            known->second = row.integer(0);
+            return false;
+        });
+        // Told again at the next look; without it times stay as they are.
+        if (!found) wall_offsets_.erase(known);
+        if (!found) return std::nullopt;
+    }
+    return known->second;
+}
+
 void BatchDatabase::forget_names() {
     input_ids_.clear();
     input_names_.clear();
     boot_refs_.clear();
     boot_ids_.clear();
+    wall_offsets_.clear();
 }
 
 Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
@@ -247,12 +238,14 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
     BatchHeader& header = batch.header;
     header.seq = to_unsigned(row.integer(seq));
     header.priority = priority;
-    header.kind = row.integer(kind) == 0 ? BatchKind::readings : BatchKind::gap;
+    header.kind = static_cast<BatchKind>(row.integer(kind));
     header.count = static_cast<std::uint32_t>(row.integer(count));
     header.first_us = row.integer(first_us);
     header.last_us = row.integer(last_us);
     header.wall_offset_us = row.integer(wall_offset_us);
-    header.clock_synchronised = row.integer(synchronised) != 0;
+    header.clock = clock_state(row.integer(synchronised));
+    header.arrived_s = row.integer(arrived_s);
+    header.message_seq = to_unsigned(row.integer(message_seq));
     auto [name, new_name] = input_names_.try_emplace(row.integer(input));
     if (new_name) {
         auto found = input_name_.bind(1, name->first).each([&](const Statement& known) {
@@ -355,99 +348,6 @@ Result<void> BatchDatabase::limit_wal() {
 
 std::uint64_t BatchDatabase::file_bytes() const {
     return size_of(file_) + size_of(wal_);
-}
-
-struct BatchDatabase::Write::Before {
-    Book book;
-};
-
-BatchDatabase::Write::Write(BatchDatabase& database, Transaction transaction)
-    : database_(&database),
-      before_(std::make_unique<Before>(Before{database.book_})),
-      transaction_(std::move(transaction)) {}
-
-BatchDatabase::Write::Write(Write&&) noexcept = default;
-
-BatchDatabase::Write::~Write() {
-    if (before_ == nullptr) return;
-    database_->book_ = before_->book;
-    database_->forget_names();
-}
-
-Result<BatchDatabase::Write> BatchDatabase::write() {
-    auto transaction = Transaction::begin(database_);
-    if (!transaction) return transaction.error();
-    return Write(*this, std::move(*transaction));
-}
-
-Result<void> BatchDatabase::Write::put(const Batch& batch) {
-    const BatchHeader& header = batch.header;
-    const auto input_id = database_->intern_input(header.input);
-    if (!input_id) return input_id.error();
-    const auto boot_ref = database_->intern_boot(header.boot);
-    if (!boot_ref) return boot_ref.error();
-    Statement& insert = database_->lanes_[index_of(header.priority)].insert;
-    auto done = insert.bind(1 + seq, to_signed(header.seq))
-                    .bind(1 + input, *input_id)
-                    .bind(1 + kind, static_cast<std::int64_t>(header.kind))
-                    .bind(1 + count, header.count)
-                    .bind(1 + first_us, header.first_us)
-                    .bind(1 + last_us, header.last_us)
-                    .bind(1 + boot, *boot_ref)
-                    .bind(1 + wall_offset_us, header.wall_offset_us)
-                    .bind(1 + synchronised, header.clock_synchronised ? 1 : 0)
-                    .bind(1 + checksum, checksum_of(header, batch.body))
-                    .bind_blob(1 + body, batch.body)
-                    .run();
-    // It is there already when a commit failed that reached the disk after all.
-    if (!done || database_->database_.changes() == 0) return done;
-    LaneBook& book = database_->book_.lanes[index_of(header.priority)];
-    if (header.seq <= book.counted_through) database_->book_.recount = true;
-    book.last_seq = std::max(book.last_seq, header.seq);
-    book.totals.batches += 1;
-    book.totals.readings += readings_held(header);
-    book.uncounted += 1;
-    return {};
-}
-
-Result<void> BatchDatabase::Write::erase(Priority priority, std::uint64_t row, std::uint64_t readings) {
-    auto done = database_->lanes_[index_of(priority)].erase.bind(1, to_signed(row)).run();
-    if (!done || database_->database_.changes() == 0) return done;
-    LaneBook& book = database_->book_.lanes[index_of(priority)];
-    book.totals.batches -= std::min<std::uint64_t>(book.totals.batches, 1);
-    book.totals.readings -= std::min(book.totals.readings, readings);
-    database_->book_.recount = true;
-    return {};
-}
-
-Result<void> BatchDatabase::Write::reserve(std::uint64_t next_seq) {
-    database_->book_.next_seq = next_seq;
-    if (auto done = database_->set_meta("next_seq", next_seq); !done) return done;
-    return database_->set_meta("clean", 0);
-}
-
-Result<void> BatchDatabase::Write::adopt(std::uint64_t epoch) {
-    auto done = database_->set_meta("epoch", epoch);
-    if (done) database_->epoch_ = epoch;
-    return done;
-}
-
-Result<void> BatchDatabase::Write::mark_clean() {
-    database_->book_.recount = true;
-    return database_->set_meta("clean", 1);
-}
-
-Result<void> BatchDatabase::Write::commit() {
-    const auto& lanes = database_->book_.lanes;
-    const bool many = std::any_of(lanes.begin(), lanes.end(),
-                                  [](const LaneBook& lane) { return lane.uncounted > most_uncounted; });
-    if (many || database_->book_.recount)
-        if (auto done = database_->write_totals(); !done) return done;
-    if (auto done = transaction_.commit(); !done) return done;
-    before_.reset();
-    // What is committed stays so when this fails; the next commit meets the same fault and says it.
-    (void)database_->limit_wal();
-    return {};
 }
 
 }  // namespace holdfast

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,11 +21,6 @@
 #include "model/batch.hpp"
 
 namespace holdfast {
-
-// Readings that a batch holds; those that a gap record tells of are lost, not held.
-constexpr std::uint64_t readings_held(const BatchHeader& header) {
-    return header.kind == BatchKind::readings ? header.count : 0;
-}
 
 constexpr std::size_t index_of(Priority priority) {
     return static_cast<std::size_t>(priority);
@@ -46,7 +43,7 @@ struct FileBudget {
 
 class BatchDatabase {
   public:
-    static constexpr int schema_version = 1;
+    static constexpr int schema_version = 2;
 
     // Opens or makes the file. Fails with corrupt when it is damaged or no buffer of ours, with config when a
     // newer version wrote it (then nothing was touched), with retry or full when it can't be read or written.
@@ -60,6 +57,11 @@ class BatchDatabase {
         return book_.next_seq;
     }  // no batch got this or a higher one before this open
     bool closed_cleanly() const { return closed_cleanly_; }  // before this open
+    // For how long agents had run on this buffer before this open, as far as rows and notes tell: at least.
+    std::chrono::seconds lived() const { return lived_; }
+    // Wall time minus boot time of a boot, once its clock was synchronised; none: it was not, or is not
+    // known.
+    std::optional<std::int64_t> wall_offset(const BootId& boot);
     Totals totals(Priority priority) const { return book_.lanes[index_of(priority)].totals; }
     std::uint64_t last_seq(Priority priority) const { return book_.lanes[index_of(priority)].last_seq; }
 
@@ -94,6 +96,10 @@ class BatchDatabase {
         Result<void> reserve(std::uint64_t next_seq);
         Result<void> adopt(std::uint64_t epoch);  // a database made to take over from a damaged one
         Result<void> mark_clean();
+        Result<void> set_lived(std::chrono::seconds lived);
+        Result<void> set_wall_offset(const BootId& boot, std::int64_t wall_offset_us);
+        // The row's times are not to be corrected: it was sent with them.
+        Result<void> keep_clock(Priority priority, std::uint64_t seq);
         Result<void> commit();
 
       private:
@@ -137,11 +143,13 @@ class BatchDatabase {
         bool recount = false;  // the totals on disk no longer follow from rows above counted_through
     };
     struct LaneStatements {
-        Statement insert, erase, select, exists;
+        Statement insert, erase, select, exists, keep_clock;
     };
 
     BatchDatabase(std::filesystem::path file, Bytes max_size, Database database);
-    Result<void> prepare();
+    Result<void> prepare(std::initializer_list<std::pair<Statement*, std::string>> statements);
+    Result<void> prepare_reading(std::int64_t version);
+    Result<void> prepare_writing();
     Result<void> load();
     Result<void> load_lane(Priority priority);
     Result<void> set_meta(std::string_view key, std::uint64_t value);
@@ -159,14 +167,17 @@ class BatchDatabase {
     Database database_;  // before the statements: they have to go first
     std::array<LaneStatements, priority_count> lanes_;
     Statement set_meta_, get_meta_, add_input_, find_input_, input_name_, add_boot_, find_boot_, boot_id_;
+    Statement wall_offset_, set_wall_offset_;
     Statement page_count_, freelist_count_;
     std::map<std::string, std::int64_t, std::less<>> input_ids_;
     std::map<std::int64_t, std::string> input_names_;
     std::map<BootId, std::int64_t> boot_refs_;
     std::map<std::int64_t, BootId> boot_ids_;
+    std::map<BootId, std::optional<std::int64_t>> wall_offsets_;
     Book book_;
     std::uint64_t epoch_ = 0;
     bool closed_cleanly_ = true;
+    std::chrono::seconds lived_{0};
 };
 
 }  // namespace holdfast

@@ -37,7 +37,7 @@ void GapLedger::extend(Gap& gap, const BatchHeader& dropped, const Tags& tags, G
     header.count += std::min(dropped.count, std::numeric_limits<std::uint32_t>::max() - header.count);
     header.boot = dropped.boot;
     header.wall_offset_us = dropped.wall_offset_us;
-    header.clock_synchronised = dropped.clock_synchronised;
+    header.clock = dropped.clock;
     header.first_us = from - header.wall_offset_us;
     header.last_us = to - header.wall_offset_us;
     gap.batch.body = encode_gap_body(tags, reason);

@@ -25,6 +25,15 @@ CREATE TABLE batches_high(seq INTEGER PRIMARY KEY, input INTEGER NOT NULL, kind 
     synchronised INTEGER NOT NULL, checksum INTEGER NOT NULL, body BLOB NOT NULL);
 INSERT INTO meta VALUES ('next_seq', 1), ('clean', 1);
 )",
+    R"(
+ALTER TABLE boots ADD COLUMN wall_offset_us INTEGER;
+ALTER TABLE batches_low ADD COLUMN arrived_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches_low ADD COLUMN message_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches_normal ADD COLUMN arrived_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches_normal ADD COLUMN message_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches_high ADD COLUMN arrived_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches_high ADD COLUMN message_seq INTEGER NOT NULL DEFAULT 0;
+)",
 };
 static_assert(std::size(migrations) == BatchDatabase::schema_version);
 

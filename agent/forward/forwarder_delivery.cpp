@@ -41,10 +41,6 @@ std::size_t packet_bytes(const Message& message) {
     return 1 + length_bytes + remaining;
 }
 
-std::uint32_t reading_count(const Batch& batch) {
-    return batch.header.kind == BatchKind::readings ? batch.header.count : 0;
-}
-
 }  // namespace
 
 std::size_t Forwarder::window() const {
@@ -89,7 +85,7 @@ void Forwarder::publish(Outbox::Item item, MonoTime now) {
                           std::to_string(limits_.maximum_packet_size) + " that the broker takes",
                       now);
     if (!std::exchange(item.counted, true)) {
-        status_.published_readings += reading_count(item.batch);
+        status_.published_readings += readings_held(item.batch.header);
         status_.non_finite += encoded->non_finite;
     }
     item.qos = message.qos;
@@ -154,7 +150,7 @@ void Forwarder::on(const transport::Delivered& event, MonoTime now) {
 
 void Forwarder::acknowledged(const Outbox::Item& item) {
     ++status_.acked_messages;
-    status_.acked_readings += reading_count(item.batch);
+    status_.acked_readings += readings_held(item.batch.header);
     acked_.push_back(item.batch.header.seq);
 }
 
@@ -192,8 +188,8 @@ void Forwarder::on_status_failed(const transport::DeliveryFailed& event, MonoTim
 // Set aside: it must not block the others. Only what is beyond the bound is dropped, the oldest first.
 void Forwarder::refuse(const Outbox::Item& item, const std::string& why, MonoTime now) {
     ++status_.refused_messages;
-    status_.refused_readings += reading_count(item.batch);
-    refusals_.add(item.batch.header.input, reading_count(item.batch), why, now);
+    status_.refused_readings += readings_held(item.batch.header);
+    refusals_.add(item.batch.header.input, readings_held(item.batch.header), why, now);
     aside_.push_back({item.batch.header.seq, item.batch.body.size()});
     aside_bytes_ += item.batch.body.size();
     std::vector<std::uint64_t> beyond;

@@ -23,6 +23,11 @@ void write_tags(JsonWriter& json, std::span<const TagView> tags) {
     json.end_object();
 }
 
+void write_clock(JsonWriter& json, ClockState clock) {
+    if (clock == ClockState::synchronised) return;
+    json.key("clock").text(clock == ClockState::corrected ? "corrected" : "unsynchronised");
+}
+
 void write_value(JsonWriter& json, const Value& value) {
     switch (value.type) {
         case ValueType::f64:
@@ -77,7 +82,8 @@ Result<PayloadEncoder::Payload> PayloadEncoder::encode(const BatchHeader& header
     JsonWriter json(out_);
     json.begin_object().raw(agent_member_);
     json.key("input").text(header.input);
-    json.key("id").text(message_id(identity_.epoch, header.seq));
+    json.key("id").text(message_id(identity_.epoch, seq_of_message(header)));
+    write_clock(json, header.clock);
     if (header.kind == BatchKind::gap) {
         write_gap(json, header, body.reason);
     } else {

@@ -9,7 +9,7 @@ constexpr std::size_t most_inputs = 1'000;
 
 }  // namespace
 
-void Refusals::add(const std::string& input, std::uint32_t readings, const std::string& why, MonoTime now) {
+void Refusals::add(const std::string& input, std::uint64_t readings, const std::string& why, MonoTime now) {
     if (episodes_.size() >= most_inputs && !episodes_.contains(input)) episodes_.clear();
     const auto [at, first] = episodes_.try_emplace(input);
     Episode& episode = at->second;

@@ -16,7 +16,7 @@ namespace holdfast {
 class Refusals {
   public:
     explicit Refusals(Log& log) : log_(log) {}
-    void add(const std::string& input, std::uint32_t readings, const std::string& why, MonoTime now);
+    void add(const std::string& input, std::uint64_t readings, const std::string& why, MonoTime now);
 
   private:
     struct Episode {

@@ -3,6 +3,12 @@
 #include "base/utf8.hpp"
 
 namespace holdfast {
+namespace {
+
+// A step is some hours at most; what is beyond a year is damage.
+constexpr std::uint64_t most_step_s = 366 * 24 * 3600;
+
+}  // namespace
 
 std::string_view to_string(GapReason reason) {
     switch (reason) {
@@ -20,14 +26,24 @@ std::string_view to_string(GapReason reason) {
     return "damaged";
 }
 
-std::string encode_body_head(const Tags& tags) {
+std::string encode_body_head(std::span<const TagView> tags) {
     std::string out;
     wire::put_byte(out, batch_body_version);
     wire::put_varint(out, tags.size());
-    for (const auto& [key, value] : tags) {
-        wire::put_text(out, key);
-        wire::put_text(out, value);
+    for (const TagView& tag : tags) {
+        wire::put_text(out, tag.key);
+        wire::put_text(out, tag.value);
     }
+    return out;
+}
+
+std::string encode_body_head(const Tags& tags) {
+    return encode_body_head(views_of(tags));
+}
+
+std::string encode_thinned_head(std::span<const TagView> tags, std::chrono::seconds step) {
+    std::string out = encode_body_head(tags);
+    wire::put_varint(out, static_cast<std::uint64_t>(step.count()));
     return out;
 }
 
@@ -55,6 +71,11 @@ Result<BatchBody> decode_body(BatchKind kind, std::string_view body) {
         if (reason > static_cast<std::uint8_t>(GapReason::refused) || !in.empty()) return damaged;
         decoded.reason = static_cast<GapReason>(reason);
     } else {
+        if (kind == BatchKind::thinned) {
+            const std::uint64_t step_s = in.varint();
+            if (step_s == 0 || step_s > most_step_s) return damaged;
+            decoded.step = std::chrono::seconds(step_s);
+        }
         decoded.stream = in.bytes(in.left());
     }
     if (!in.ok()) return damaged;

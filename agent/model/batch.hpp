@@ -2,7 +2,9 @@
 // thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "base/clock.hpp"
@@ -16,7 +18,19 @@ namespace holdfast {
 enum class Priority : std::uint8_t { low = 0, normal = 1, high = 2 };
 inline constexpr std::size_t priority_count = 3;
 
-enum class BatchKind : std::uint8_t { readings = 0, gap = 1 };
+// Numbers are stored. A gap tells of readings that were dropped; thinned readings stand for finer ones that
+// the buffer had no room for (thinning.hpp).
+enum class BatchKind : std::uint8_t { readings = 0, gap = 1, thinned = 2 };
+
+// How far the wall times of a batch can be trusted; numbers are stored.
+enum class ClockState : std::uint8_t {
+    unsynchronised =
+        0,  // the wall clock was not disciplined; it may be corrected when it is, in the same boot
+    synchronised = 1,
+    corrected = 2,  // taken in before the clock was set, placed by the offset measured then
+    sent_unsynchronised =
+        3,  // likewise, but sent before: never corrected, a message is always sent with the same bytes
+};
 
 // Why readings were dropped; numbers are stored.
 enum class GapReason : std::uint8_t { max_size = 0, max_age = 1, disk_full = 2, damaged = 3, refused = 4 };
@@ -25,7 +39,9 @@ std::string_view to_string(GapReason reason);  // as it stands in a gap record
 // What is needed to choose, count and order batches without decoding them.
 struct BatchHeader {
     std::uint64_t seq = 0;  // given by the buffer at append; grows by batch, never repeats (0: not yet given)
-    std::string input;      // the input's name
+    // What the message id has instead of seq, when this batch took the place of others; 0: seq.
+    std::uint64_t message_seq = 0;
+    std::string input;  // the input's name
     Priority priority = Priority::normal;
     BatchKind kind = BatchKind::readings;
     std::uint32_t count = 0;  // readings in it; of a gap: readings lost
@@ -34,9 +50,20 @@ struct BatchHeader {
     std::int64_t last_us = 0;  // likewise of the last
     BootId boot{};  // the boot whose clock `first_us`, `last_us` and the readings' boot times are on
     std::int64_t wall_offset_us = 0;  // wall time = boot time + this, as known when the batch was closed
-    bool clock_synchronised = false;  // whether the wall clock was disciplined then
-    MonoTime arrived{};               // when its first reading was taken in; not stored
+    ClockState clock = ClockState::unsynchronised;
+    MonoTime arrived{};          // when its first reading was taken in; not stored
+    std::int64_t arrived_s = 0;  // the same in seconds that agents ran on this buffer; the buffer sets it
 };
+
+// What the message id of the batch ends with.
+constexpr std::uint64_t seq_of_message(const BatchHeader& header) {
+    return header.message_seq != 0 ? header.message_seq : header.seq;
+}
+
+// Readings that a batch holds; those that a gap record tells of are lost, not held.
+constexpr std::uint64_t readings_held(const BatchHeader& header) {
+    return header.kind == BatchKind::gap ? 0 : header.count;
+}
 
 struct Batch {
     BatchHeader header;
@@ -44,18 +71,23 @@ struct Batch {
 };
 
 // The body: version byte, the tags that hold for the whole batch, then for readings a stream
-// (reading_stream.hpp), for a gap the reason. docs/buffer-format.md.
+// (reading_stream.hpp), for thinned readings their
+// step and a stream, for a gap the reason. docs/buffer-format.md.
 inline constexpr std::uint8_t batch_body_version = 1;
 
 // The head of a body: what stands before the stream. An input's tags change with the configuration only, so
 // the batcher makes this once.
+std::string encode_body_head(std::span<const TagView> tags);
 std::string encode_body_head(const Tags& tags);
 std::string encode_gap_body(const Tags& tags, GapReason reason);
+// The head of a body of thinned readings.
+std::string encode_thinned_head(std::span<const TagView> tags, std::chrono::seconds step);
 
 // A body taken apart; views point into the body.
 struct BatchBody {
     std::vector<TagView> tags;
-    std::string_view stream;                 // kind readings: feed it to a ReadingReader
+    std::string_view stream;                 // kinds readings and thinned: feed it to a ReadingReader
+    std::chrono::seconds step{0};            // kind thinned
     GapReason reason = GapReason::max_size;  // kind gap
 };
 // Fails with corrupt, also on a version this program does not know.

@@ -46,10 +46,11 @@ std::uint32_t Batcher::own_channel(std::uint32_t theirs, const std::vector<Chann
     return channel_map_[theirs];
 }
 
-void Batcher::open(MonoTime now, std::int64_t wall_offset_us) {
+void Batcher::open(MonoTime now, const Stamp& stamp) {
     writer_.start_with(body_head_);
     opened_ = now;
-    wall_offset_us_ = wall_offset_us;
+    wall_offset_us_ = stamp.wall_offset_us;
+    opened_synchronised_ = stamp.synchronised;
     payload_bytes_ = envelope_bytes_;
 }
 
@@ -78,7 +79,8 @@ Batch Batcher::close(const Stamp& stamp) {
     batch.header.last_us = last_us_;
     batch.header.boot = stamp.boot;
     batch.header.wall_offset_us = stamp.wall_offset_us;
-    batch.header.clock_synchronised = stamp.clock_synchronised;
+    if (stamp.synchronised)
+        batch.header.clock = opened_synchronised_ ? ClockState::synchronised : ClockState::corrected;
     batch.header.arrived = opened_;
     batch.body = writer_.take(ReadingWriter::After::fresh);
     std::fill(channel_map_.begin(), channel_map_.end(), undefined);

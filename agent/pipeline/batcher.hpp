@@ -44,14 +44,14 @@ class Batcher {
     struct Stamp {
         BootId boot{};
         std::int64_t wall_offset_us = 0;
-        bool clock_synchronised = false;
+        bool synchronised = false;
     };
     // The open batch, complete but for its seq. Precondition: not empty.
     Batch close(const Stamp& stamp);
 
-    // Before the first reading of a batch. The offset places readings that came with a wall time on the boot
-    // clock.
-    void open(MonoTime now, std::int64_t wall_offset_us);
+    // Before the first reading of a batch. The offset of the stamp places readings that came with a wall time
+    // on the boot clock.
+    void open(MonoTime now, const Stamp& stamp);
 
   private:
     std::uint32_t own_channel(std::uint32_t theirs, const std::vector<Channel>& channels);
@@ -72,6 +72,7 @@ class Batcher {
     std::int64_t first_us_ = 0;
     std::int64_t last_us_ = 0;
     std::int64_t wall_offset_us_ = 0;
+    bool opened_synchronised_ = false;
 };
 
 }  // namespace holdfast

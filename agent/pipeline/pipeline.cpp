@@ -22,7 +22,8 @@ Pipeline::Pipeline(AgentConfig agent, BatchConfig limits, const Clock& clock, Ap
       limits_(limits),
       clock_(clock),
       append_(std::move(append)),
-      boot_(read_boot_id()) {}
+      boot_(read_boot_id()),
+      synchronised_(clock.synchronised()) {}
 
 void Pipeline::configure(const std::vector<InputConfig>& inputs) {
     last_ = nullptr;
@@ -61,14 +62,19 @@ void Pipeline::accept(const std::string& name, const Reading& reading, const std
     Batcher& batcher = input->batcher;
     const std::size_t bytes = batcher.payload_bytes(reading, channels);
     if (!batcher.has_room(bytes)) close(*input);
-    if (batcher.count() == 0) batcher.open(clock_.now(), clock_.wall_us() - clock_.boot_us());
+    if (batcher.count() == 0) batcher.open(clock_.now(), stamp());
     batcher.add(reading, channels, bytes);
     if (batcher.full()) close(*input);
 }
 
 void Pipeline::close(Input& input) {
     if (input.batcher.count() == 0) return;
-    append_(input.batcher.close({boot_, clock_.wall_us() - clock_.boot_us(), clock_.synchronised()}));
+    synchronised_ = clock_.synchronised();
+    append_(input.batcher.close(stamp()));
+}
+
+Batcher::Stamp Pipeline::stamp() const {
+    return {boot_, clock_.wall_us() - clock_.boot_us(), synchronised_};
 }
 
 std::optional<MonoTime> Pipeline::step() {

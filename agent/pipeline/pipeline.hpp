@@ -52,12 +52,14 @@ class Pipeline {
     };
     Input* find(const std::string& name);
     void close(Input& input);
+    Batcher::Stamp stamp() const;
 
     AgentConfig agent_;
     BatchConfig limits_;
     const Clock& clock_;
     Append append_;
     BootId boot_;
+    bool synchronised_;  // as of the last batch that was closed: asking takes a system call
     Micros longest_wait_ = std::chrono::hours(24 * 365);  // no limit
     std::map<std::string, std::unique_ptr<Input>> inputs_;
     Input* last_ = nullptr;  // readings come in runs of one input

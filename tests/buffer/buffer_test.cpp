@@ -125,7 +125,7 @@ TEST(Buffer, GivesBackTheSameBatchFromDisk) {
     EXPECT_EQ(found->header.last_us, original.header.last_us);
     EXPECT_EQ(found->header.boot, original.header.boot);
     EXPECT_EQ(found->header.wall_offset_us, original.header.wall_offset_us);
-    EXPECT_TRUE(found->header.clock_synchronised);
+    EXPECT_EQ(found->header.clock, ClockState::synchronised);
 }
 
 TEST(Buffer, OffersNothingWhileTheLinkIsDown) {

@@ -23,7 +23,7 @@ inline Batch make_batch(std::uint32_t count = 10, std::string input = "in",
     batch.header.last_us = 2'000'000;
     batch.header.boot = {1, 2, 3};
     batch.header.wall_offset_us = 1'795'371'137'123'000;
-    batch.header.clock_synchronised = true;
+    batch.header.clock = ClockState::synchronised;
     batch.body = encode_body_head({{"room", "b2"}});
     batch.body.resize(std::max(bytes, batch.body.size()), 'x');
     return batch;

@@ -10,8 +10,10 @@ MEMBERS = rb"\{" + STRING + rb":" + VALUE + rb"(?:," + STRING + rb":" + VALUE + 
 TAGS = rb"\{(?:" + STRING + rb":" + STRING + rb"(?:," + STRING + rb":" + STRING + rb")*)?\}"
 READING = rb'\{"ts":\d{13}(?:,"tags":' + TAGS + rb')?,"values":' + MEMBERS + rb"\}"
 HEAD = rb'\{"agent":' + STRING + rb',"input":' + STRING + rb',"id":"([0-9a-f]{16})-(\d+)"'
-BATCH = re.compile(HEAD + rb'(?:,"tags":' + TAGS + rb')?,"readings":\[' + READING + rb"(?:," + READING + rb")*\]\}")
-GAP = re.compile(HEAD + rb',"gap":\{"from":\d+,"to":\d+,"readings":\d+,'
+CLOCK = rb'(?:,"clock":"(?:corrected|unsynchronised)")?'
+THINNED = rb'(?:,"thinned":"\d+[smhd]")?'
+BATCH = re.compile(HEAD + CLOCK + rb'(?:,"tags":' + TAGS + rb')?' + THINNED + rb',"readings":\[' + READING + rb"(?:," + READING + rb")*\]\}")
+GAP = re.compile(HEAD + CLOCK + rb',"gap":\{"from":\d+,"to":\d+,"readings":\d+,'
                  rb'"reason":"(?:max_size|max_age|disk_full|damaged|refused)"\}\}')
 STATUS = re.compile(rb'\{"agent":"[^"]+","state":"(online|offline)","version":"[^"]+","since":\d+\}')
 

@@ -71,10 +71,33 @@ TEST(Payload, WritesAGapAsTheContractHasIt) {
                   .first_us = 1'000'000,
                   .last_us = 2'999'999};
     gap.header.wall_offset_us = 1'795'371'137'000'000;
+    gap.header.clock = ClockState::synchronised;
     gap.body = encode_gap_body({{"site", "plant-3"}}, GapReason::max_size);
     EXPECT_EQ(encode(gap),
               R"({"agent":"gw-17","input":"host","id":"5f0c1d2e9a7b4c31-9",)"
               R"("gap":{"from":1795371138000,"to":1795371139999,"readings":123,"reason":"max_size"}})");
+}
+
+TEST(Payload, SaysWhenTheTimesWereCorrectedOrCanNotBeTrusted) {
+    BatchMaker maker("host");
+    maker.add(1'000, {Value::of(maker.channel("value", ValueType::boolean), true)});
+    Batch batch = maker.batch(1);
+    const auto clock_of = [&](ClockState state) {
+        batch.header.clock = state;
+        return json::parse(encode(batch)).value("clock", "");
+    };
+    EXPECT_EQ(clock_of(ClockState::synchronised), "");
+    EXPECT_EQ(clock_of(ClockState::corrected), "corrected");
+    EXPECT_EQ(clock_of(ClockState::unsynchronised), "unsynchronised");
+    EXPECT_EQ(clock_of(ClockState::sent_unsynchronised), "unsynchronised");
+}
+
+TEST(Payload, NamesTheMessageByAnotherSeqWhenTheBatchTookThePlaceOfOthers) {
+    BatchMaker maker("host");
+    maker.add(1'000, {Value::of(maker.channel("value", ValueType::boolean), true)});
+    Batch batch = maker.batch(7);
+    batch.header.message_seq = 1'000'001;
+    EXPECT_EQ(json::parse(encode(batch))["id"], "5f0c1d2e9a7b4c31-1000001");
 }
 
 TEST(Payload, GivesABatchThatIsSentAgainTheSameBytes) {

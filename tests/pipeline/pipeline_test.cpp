@@ -169,8 +169,23 @@ TEST_F(PipelineTest, HeaderTellsTimesClockAndPriority) {
     EXPECT_EQ(header.last_us, begun + 5'000'000);
     EXPECT_EQ(header.last_us + header.wall_offset_us,
               1'000'000'000'000'000);  // the clock as known at the end
-    EXPECT_FALSE(header.clock_synchronised);
+    EXPECT_EQ(header.clock, ClockState::unsynchronised);
     EXPECT_EQ(header.arrived, clock_.now() - 5s);
+}
+
+TEST_F(PipelineTest, ABatchOverWhichTheClockIsSetCountsAsCorrected) {
+    clock_.set_synchronised(false);
+    make({});
+    feed("a", 1);
+    clock_.set_synchronised(true);
+    clock_.set_wall_us(1'795'371'137'123'000);
+    pipeline_->flush();
+    feed("a", 1);
+    pipeline_->flush();
+    ASSERT_EQ(closed_.size(), 2u);
+    EXPECT_EQ(closed_[0].header.clock, ClockState::corrected);
+    EXPECT_EQ(closed_[0].header.first_us + closed_[0].header.wall_offset_us, 1'795'371'137'123'000);
+    EXPECT_EQ(closed_[1].header.clock, ClockState::synchronised);
 }
 
 TEST_F(PipelineTest, ANewStreamNumbersItsChannelsAnew) {

@@ -13,6 +13,7 @@ class BatchMaker {
   public:
     explicit BatchMaker(std::string input, const Tags& tags = {}) {
         header_.input = std::move(input);
+        header_.clock = ClockState::synchronised;
         head_ = encode_body_head(tags);
     }
 

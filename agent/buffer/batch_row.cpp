@@ -1,0 +1,41 @@
+#include "buffer/batch_row.hpp"
+
+#include "buffer/checksum.hpp"
+
+namespace holdfast::batch_row {
+
+// Over the body, then over seq, kind, count, first_us, last_us and wall_offset_us as 8 bytes each,
+// little-endian, then likewise over message_seq when it is not 0.
+std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body) {
+    const std::uint64_t fields[] = {header.seq,
+                                    static_cast<std::uint64_t>(header.kind),
+                                    header.count,
+                                    to_unsigned(header.first_us),
+                                    to_unsigned(header.last_us),
+                                    to_unsigned(header.wall_offset_us),
+                                    header.message_seq};
+    char bytes[sizeof fields];
+    for (std::size_t i = 0; i < sizeof bytes; ++i)
+        bytes[i] = static_cast<char>(fields[i / 8] >> (i % 8 * 8));
+    const std::size_t size = header.message_seq == 0 ? sizeof bytes - 8 : sizeof bytes;
+    return static_cast<std::int32_t>(crc32c({bytes, size}, crc32c(batch_body)));
+}
+
+namespace {
+
+std::string_view name_of(Priority priority) {
+    constexpr std::string_view names[priority_count] = {"low", "normal", "high"};
+    return names[static_cast<std::size_t>(priority)];
+}
+
+}  // namespace
+
+std::string table_of(Priority priority) {
+    return "batches_" + std::string(name_of(priority));
+}
+
+std::string meta_key(std::string_view what, Priority priority) {
+    return std::string(what) + "." + std::string(name_of(priority));
+}
+
+}  // namespace holdfast::batch_row

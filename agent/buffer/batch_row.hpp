@@ -1,0 +1,50 @@
+// How a batch lies in a row: the columns, in the order in which statements name them, and the checksum.
+// docs/buffer-format.md. For batch_database.cpp and batch_database_write.cpp only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "model/batch.hpp"
+
+namespace holdfast::batch_row {
+
+inline constexpr std::string_view columns =
+    "seq, input, kind, count, first_us, last_us, boot, wall_offset_us, synchronised, checksum, body, "
+    "arrived_s, "
+    "message_seq";
+// As they are in a file of schema version 1, which is read without being migrated when it is damaged.
+inline constexpr std::string_view columns_v1 =
+    "seq, input, kind, count, first_us, last_us, boot, wall_offset_us, synchronised, checksum, body, 0, 0";
+
+enum Column {
+    seq,
+    input,
+    kind,
+    count,
+    first_us,
+    last_us,
+    boot,
+    wall_offset_us,
+    synchronised,
+    checksum,
+    body,
+    arrived_s,
+    message_seq
+};
+
+inline std::int64_t to_signed(std::uint64_t value) {
+    return static_cast<std::int64_t>(value);
+}
+inline std::uint64_t to_unsigned(std::int64_t value) {
+    return static_cast<std::uint64_t>(value);
+}
+
+// As a signed 32-bit number: 4 bytes in the row.
+std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body);
+
+std::string table_of(Priority priority);
+std::string meta_key(std::string_view what, Priority priority);
+
+}  // namespace holdfast::batch_row
