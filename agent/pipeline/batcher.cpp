@@ -2,22 +2,12 @@
 
 #include <algorithm>
 
+#include "model/message_size.hpp"
+
 namespace holdfast {
 namespace {
 
 constexpr std::uint32_t undefined = 0xFFFF'FFFF;
-
-// Upper bounds of what a part takes in the JSON message (forward/payload.hpp).
-constexpr std::size_t reading_bytes = 48;  // {"ts":<19 digits and sign>,"values":{}},
-constexpr std::size_t number_bytes = 25;   // -1.7976931348623157e+308,
-constexpr std::size_t member_bytes = 4;    // "":,
-
-std::size_t escaped_bytes(std::string_view text) {
-    std::size_t bytes = text.size();
-    for (const char c : text)
-        if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20) bytes += 5;  // \u001f
-    return bytes;
-}
 
 }  // namespace
 
@@ -30,13 +20,9 @@ Batcher::Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& 
       envelope_bytes_(envelope_bytes) {}
 
 std::size_t Batcher::payload_bytes(const Reading& reading, const std::vector<Channel>& channels) const {
-    std::size_t bytes = reading_bytes;
-    for (const Value& value : reading.values) {
-        bytes += channels[value.channel].name.size() + member_bytes;
-        bytes += value.type == ValueType::string ? escaped_bytes(value.string) + 3 : number_bytes;
-    }
-    for (const TagView& tag : reading.tags)
-        bytes += escaped_bytes(tag.key) + escaped_bytes(tag.value) + member_bytes + sizeof "\"tags\":{}";
+    std::size_t bytes = message_size::of_reading(reading.tags);
+    for (const Value& value : reading.values)
+        bytes += message_size::of_value(channels[value.channel].name, value);
     return bytes;
 }
 
