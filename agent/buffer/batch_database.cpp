@@ -1,9 +1,13 @@
 #include "buffer/batch_database.hpp"
 
+#include <fcntl.h>
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
+#include "base/unique_fd.hpp"
 #include "buffer/batch_row.hpp"
 #include "buffer/schema.hpp"
 
@@ -14,6 +18,7 @@ using namespace batch_row;
 namespace {
 
 constexpr std::int64_t page_bytes = 4096;
+constexpr std::uint64_t reserved_wal_bytes = 1024 * 1024;
 // A file up to this size is checked whole at open after a kill; of a larger one the rest is found out when it
 // is read.
 constexpr std::int64_t most_checked_pages = 8'192;
@@ -43,6 +48,7 @@ BatchDatabase::BatchDatabase(std::filesystem::path file, Bytes max_size, Databas
     : file_(std::move(file)),
       wal_(file_.string() + "-wal"),
       budget_(max_size),
+      most_pages_(budget_.database_pages),
       database_(std::move(database)) {}
 
 Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open(const std::filesystem::path& file,
@@ -92,6 +98,8 @@ Result<void> BatchDatabase::prepare_reading(std::int64_t version) {
         auto done = prepare({
             {&lanes_[lane].select,
              "SELECT " + names + " FROM " + table + " WHERE seq BETWEEN ? AND ? ORDER BY seq"},
+            {&lanes_[lane].select_back,
+             "SELECT " + names + " FROM " + table + " WHERE seq <= ? ORDER BY seq DESC"},
             {&lanes_[lane].exists, "SELECT 1 FROM " + table + " WHERE seq=?"},
         });
         if (!done) return done;
@@ -271,12 +279,27 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
 
 Result<BatchDatabase::Rows> BatchDatabase::read(Priority priority, std::uint64_t from, std::uint64_t to,
                                                 ReadLimit limit, const Wanted& wanted) {
+    Statement& select = lanes_[index_of(priority)].select;
+    auto rows = collect(select.bind(1, to_signed(from)).bind(2, to_signed(to)), priority, limit, wanted);
+    if (rows) rows->next = rows->next == 0 ? to + 1 : rows->next + 1;
+    return rows;
+}
+
+Result<BatchDatabase::Rows> BatchDatabase::read_back(Priority priority, std::uint64_t to, ReadLimit limit,
+                                                     const Wanted& wanted) {
+    auto rows =
+        collect(lanes_[index_of(priority)].select_back.bind(1, to_signed(to)), priority, limit, wanted);
+    if (rows && rows->next > 0) rows->next -= 1;
+    return rows;
+}
+
+// Next is the seq at which a limit was reached, 0 when none was.
+Result<BatchDatabase::Rows> BatchDatabase::collect(Statement& select, Priority priority, ReadLimit limit,
+                                                   const Wanted& wanted) {
     Rows rows;
-    rows.next = to + 1;
     std::size_t bytes = 0;
     Result<void> sound;
-    Statement& select = lanes_[index_of(priority)].select;
-    auto done = select.bind(1, to_signed(from)).bind(2, to_signed(to)).each([&](const Statement& row) {
+    auto done = select.each([&](const Statement& row) {
         const std::uint64_t at = to_unsigned(row.integer(seq));
         if (!wanted(at)) return true;
         auto batch = decode(row, priority);
@@ -290,7 +313,7 @@ Result<BatchDatabase::Rows> BatchDatabase::read(Priority priority, std::uint64_t
         else
             rows.batches.push_back(std::move(*batch));
         if (rows.batches.size() < limit.rows && bytes < limit.bytes) return true;
-        rows.next = at + 1;
+        rows.next = at;
         return false;
     });
     if (!done) return done.error();
@@ -312,7 +335,36 @@ std::int64_t BatchDatabase::file_pages() {
     return page_count_.value().value_or(0);
 }
 
+// What the WAL may still need is set apart first.
+void BatchDatabase::look_at_disk(std::optional<Bytes> floor) {
+    most_pages_ = budget_.database_pages;
+    short_of_disk_ = false;
+    struct statvfs disk {};
+    if (::statvfs(file_.parent_path().c_str(), &disk) != 0) return;
+    const std::uint64_t block = disk.f_frsize;
+    const std::uint64_t available = disk.f_bavail * block;
+    const std::uint64_t kept_free =
+        floor ? floor->count : std::min<std::uint64_t>(disk.f_blocks * block / 20, 64 * 1024 * 1024);
+    const std::uint64_t wal = size_of(wal_);
+    const std::uint64_t wal_growth = budget_.wal_bytes > wal ? budget_.wal_bytes - wal : 0;
+    short_of_disk_ = available < wal_growth;
+    const std::uint64_t taken = kept_free > ~wal_growth ? ~std::uint64_t{0} : kept_free + wal_growth;
+    const std::uint64_t spare = available > taken ? available - taken : 0;
+    most_pages_ = std::min(most_pages_, file_pages() + to_signed(spare) / page_bytes);
+}
+
+std::uint64_t BatchDatabase::transaction_bytes() const {
+    return short_of_disk_ ? std::min<std::uint64_t>(budget_.transaction_bytes, reserved_wal_bytes / 8)
+                          : budget_.transaction_bytes;
+}
+
 Result<std::int64_t> BatchDatabase::free_pages() {
+    const auto to_max_size = pages_to_max_size();
+    if (!to_max_size) return to_max_size;
+    return *to_max_size - (budget_.database_pages - most_pages_);
+}
+
+Result<std::int64_t> BatchDatabase::pages_to_max_size() {
     const auto pages = page_count_.value();
     if (!pages) return pages.error();
     const auto unused = freelist_count_.value();
@@ -338,10 +390,23 @@ Result<void> BatchDatabase::shrink(std::int64_t pages) {
 }
 
 Result<void> BatchDatabase::truncate_wal() {
-    return database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    auto done = database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    reserve_wal();
+    return done;
+}
+
+// Blocks beyond the end of the WAL, so that rows can be deleted, and the file's free pages be used, when
+// nothing is left of the disk. Not all file systems can; they do without.
+void BatchDatabase::reserve_wal() {
+    const UniqueFd wal(::open(wal_.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!wal) return;
+    (void)::fallocate(wal.get(), FALLOC_FL_KEEP_SIZE, 0,
+                      to_signed(std::min(budget_.wal_bytes, reserved_wal_bytes)));
 }
 
 Result<void> BatchDatabase::limit_wal() {
+    // The next transaction then writes over this one.
+    if (short_of_disk_) return database_.execute("PRAGMA wal_checkpoint(RESTART)");
     if (size_of(wal_) <= budget_.wal_bytes) return {};
     return truncate_wal();
 }

@@ -82,6 +82,8 @@ class BatchDatabase {
     // `to` at the end.
     Result<Rows> read(Priority priority, std::uint64_t from, std::uint64_t to, ReadLimit limit,
                       const Wanted& wanted);
+    // The same from the other end: next is where to go on downwards, 0 at the end.
+    Result<Rows> read_back(Priority priority, std::uint64_t to, ReadLimit limit, const Wanted& wanted);
     Result<bool> contains(Priority priority, std::uint64_t seq);
 
     // A transaction; everything is as before when it is destroyed without commit().
@@ -110,8 +112,17 @@ class BatchDatabase {
     };
     Result<Write> write();
 
-    // Pages that can be filled before max_size is reached; negative: over it (max_size was lowered).
+    // Looks at the file system: the file grows no more than leaves it the floor. Default: a twentieth of it,
+    // at most 64 MiB.
+    void look_at_disk(std::optional<Bytes> floor);
+    // Whether it was the file system, and not max_size, that was the nearer bound then.
+    bool limited_by_disk() const { return most_pages_ < budget_.database_pages; }
+    // The WAL can't grow: what was reserved for it has to do, so transactions have to be small.
+    bool short_of_disk() const { return short_of_disk_; }
+    // Pages that can be filled before the nearer bound is reached; negative: over it (max_size was lowered).
     Result<std::int64_t> free_pages();
+    // Likewise before max_size is reached.
+    Result<std::int64_t> pages_to_max_size();
     // What a row of this size takes at most.
     static std::int64_t row_cost(std::size_t body_bytes);
     static std::int64_t pages_for(std::int64_t cost);
@@ -123,6 +134,8 @@ class BatchDatabase {
     // truncate_wal().
     Result<void> shrink(std::int64_t pages);
     Result<void> truncate_wal();
+    // Bodies in one transaction.
+    std::uint64_t transaction_bytes() const;
 
     const FileBudget& budget() const { return budget_; }
     std::uint64_t file_bytes() const;  // database and WAL
@@ -143,7 +156,7 @@ class BatchDatabase {
         bool recount = false;  // the totals on disk no longer follow from rows above counted_through
     };
     struct LaneStatements {
-        Statement insert, erase, select, exists, keep_clock;
+        Statement insert, erase, select, select_back, exists, keep_clock;
     };
 
     BatchDatabase(std::filesystem::path file, Bytes max_size, Database database);
@@ -159,11 +172,15 @@ class BatchDatabase {
     Result<std::int64_t> intern_boot(const BootId& boot);
     Result<Batch> decode(const Statement& row, Priority priority);
     void forget_names();
+    Result<Rows> collect(Statement& select, Priority priority, ReadLimit limit, const Wanted& wanted);
     Result<void> limit_wal();
+    void reserve_wal();
 
     std::filesystem::path file_;
     std::filesystem::path wal_;
     FileBudget budget_;
+    std::int64_t most_pages_;  // of the file, as of the last look at the disk
+    bool short_of_disk_ = false;
     Database database_;  // before the statements: they have to go first
     std::array<LaneStatements, priority_count> lanes_;
     Statement set_meta_, get_meta_, add_input_, find_input_, input_name_, add_boot_, find_boot_, boot_id_;

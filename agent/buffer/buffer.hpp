@@ -28,11 +28,18 @@ struct BufferStatus {
     std::uint64_t committed_readings = 0;        // of `readings`: on disk now
     std::uint64_t bytes = 0;                     // database and WAL on disk
     std::optional<std::int64_t> oldest_wall_us;  // time of the oldest reading held
+    std::optional<std::int64_t>
+        oldest_age_s;                  // since it was taken in, in running time: no jump of a clock is in it
     std::uint64_t acked_readings = 0;  // in one snapshot with `readings`, so that the sums hold at any time
     std::uint64_t dropped_readings = 0;
+    std::uint64_t thinned_readings = 0;  // merged into coarser ones: neither held by themselves nor dropped
+    double drain_rate = 0;               // readings acknowledged per second, over the last ten seconds
+    std::optional<std::int64_t> empty_in_s;  // if all goes on like this; none: they do not get fewer
+    bool inputs_wait = false;                // when_full is block, and it is
     std::uint64_t refused_readings = 0;
-    std::uint64_t written_bytes = 0;  // to the buffer's files
-    std::string last_error;           // why flash can't be used now; empty: it can
+    std::uint64_t written_bytes = 0;          // to the buffer's files
+    std::uint64_t written_bytes_per_day = 0;  // on average since start
+    std::string last_error;                   // why flash can't be used now; empty: it can
 };
 
 class Buffer {
@@ -65,7 +72,12 @@ class Buffer {
     // Commits everything held, lent batches included, and closes the database. To be called once, last.
     virtual Result<void> close() = 0;
     virtual BufferStatus status() const = 0;
+    // False: take in no more for now (when_full is block). What comes all the same is held in memory.
+    virtual bool has_room() const = 0;
 };
+
+// How much may wait for the buffer before its inputs have to.
+Bytes inbox_limit(const BufferConfig& config);
 
 // That of the library in use: "SQLite 3.40.1".
 std::string sqlite_version();

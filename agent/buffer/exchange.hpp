@@ -7,11 +7,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/batch.hpp"
 
 namespace holdfast {
+
+// What the status message tells of the buffer.
+struct Backlog {
+    std::uint64_t readings = 0;                // taken in, neither acknowledged nor dropped
+    std::uint64_t committed_readings = 0;      // of these, on disk
+    std::optional<std::int64_t> oldest_age_s;  // since the oldest was taken in
+    double drain_rate = 0;                     // readings acknowledged per second
+    std::optional<std::int64_t> empty_in_s;    // at this rate; none: they are not getting fewer
+};
 
 class BatchSource {
   public:
@@ -28,6 +38,8 @@ class BatchSource {
     // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what
     // it holds. Said first when the first attempt has succeeded or failed.
     virtual void set_link(bool up) = 0;
+    // A snapshot, at most a turn of the store thread old.
+    virtual Backlog backlog() const = 0;
 };
 
 class BatchSink {

@@ -83,6 +83,12 @@ void StoreThread::set_link(bool up) {
     mailbox_.post(Link{up});
 }
 
+Backlog StoreThread::backlog() const {
+    const std::lock_guard lock(mutex_);
+    return {status_.readings + inbox_.readings, status_.committed_readings, status_.oldest_age_s,
+            status_.drain_rate, status_.empty_in_s};
+}
+
 BufferStatus StoreThread::status() const {
     const std::lock_guard lock(mutex_);
     BufferStatus status = status_;
@@ -166,14 +172,15 @@ void StoreThread::offer() {
 
 void StoreThread::publish_state(Inbox& taken) {
     BufferStatus status = buffer_->status();
-    bool room = false;
+    const bool had_room = has_room();
+    blocked_ = !buffer_->has_room();
     {
         const std::lock_guard lock(mutex_);
         status_ = std::move(status);
         inbox_.subtract(taken);
-        room = full_ && inbox_.bytes <= inbox_limit_.count / 2;
-        if (room) full_ = false;
+        if (full_ && inbox_.bytes <= inbox_limit_.count / 2) full_ = false;
     }
+    const bool room = has_room() && !had_room;
     taken = {};
     last_progress_.store(clock_.now(), std::memory_order_relaxed);
     if (room && room_) room_();

@@ -32,13 +32,17 @@ class StoreThread final : public BatchSource {
     void append(Batch batch);
     // False while more than inbox_limit bytes wait for the store thread (a slow disk): intake has to pause.
     // True again when half of them are taken.
-    bool has_room() const { return !full_.load(std::memory_order_relaxed); }
+    // Likewise while the buffer itself has no room ([buffer] when_full = "block").
+    bool has_room() const {
+        return !full_.load(std::memory_order_relaxed) && !blocked_.load(std::memory_order_relaxed);
+    }
 
     void demand(std::uint32_t count) override;
     void acknowledge(std::vector<std::uint64_t> seqs) override;
     void give_back(std::vector<std::uint64_t> seqs) override;
     void refuse(std::vector<std::uint64_t> seqs) override;
     void set_link(bool up) override;
+    Backlog backlog() const override;
 
     std::uint64_t epoch() const { return epoch_; }
     // A copy of the latest state, at most one turn of the loop old; what still waits in the inbox counts as
@@ -91,6 +95,7 @@ class StoreThread final : public BatchSource {
     const std::function<void()> room_;
     Mailbox<Message> mailbox_;
     std::atomic<bool> full_ = false;
+    std::atomic<bool> blocked_ = false;
     std::atomic<MonoTime> last_progress_;
 
     mutable std::mutex mutex_;  // status_ and inbox_, which add up

@@ -15,11 +15,22 @@ constexpr std::size_t most_deletes = 1'000;
 constexpr std::int64_t shrink_pages = 256;    // in one step
 constexpr std::int64_t worth_shrinking = 64;  // free pages
 
+std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
+    return a && b ? std::min(*a, *b) : (a ? a : b);
+}
+
 std::size_t read_ahead_bytes(const BufferConfig& config) {
     return static_cast<std::size_t>(std::min<std::uint64_t>(512 * 1024, config.memory.count / 4));
 }
 
 }  // namespace
+
+// Inbox and buffer fill the memory one after the other. With `block` what is in the inbox has to fit the
+// disk.
+Bytes inbox_limit(const BufferConfig& config) {
+    const Bytes half{config.memory.count / 2};
+    return config.when_full == WhenFull::block ? std::min(half, Bytes{config.max_size.count / 16}) : half;
+}
 
 Result<std::unique_ptr<Buffer>> Buffer::open(const std::filesystem::path& directory,
                                              const BufferConfig& config, const Clock& clock, Log& log) {
@@ -57,17 +68,23 @@ StoredBuffer::StoredBuffer(std::filesystem::path file, const BufferConfig& confi
       database_(std::move(database)),
       epoch_(database_->epoch()),
       next_seq_(database_->next_seq()),
+      pace_(config.drain_rate),
+      meter_(clock.now()),
+      boot_(read_boot_id()),
+      opened_boot_us_(clock.boot_us()),
       backoff_(std::chrono::seconds(1), std::chrono::minutes(1), epoch_) {}
 
 void StoredBuffer::append(Batch batch) {
     BatchHeader& header = batch.header;
     header.seq = new_seq();
     if (header.arrived == MonoTime{}) header.arrived = clock_.now();
+    header.arrived_s = lived_s();
+    meter_.taken_in(readings_held(header), clock_.now());
     Pool& live = lane(header.priority).live;
     const auto place = live.emplace_hint(live.end(), header.seq, Held{std::move(batch)});
     queue_unstored(place->second);
     memory_bytes_ += place->second.memory();
-    if (must_store() && !retry_at_ && unstored_bytes_ >= database_->budget().transaction_bytes)
+    if (must_store() && !retry_at_ && !held_back_ && unstored_bytes_ >= database_->budget().transaction_bytes)
         commit(Scope::all);
     bound_memory();
 }
@@ -94,8 +111,10 @@ std::optional<Batch> StoredBuffer::lend_gap() {
         // would tell less.
         const bool settled = gap.stored && !gap.changed;
         if (!settled && !retry_at_ && (config_.durability == Durability::strict || gap.stored)) continue;
-        Batch copy = gap.batch;
         Held held{std::move(gap.batch), settled};
+        correct(held.batch.header);
+        Batch copy = held.batch;
+        sent_as_it_is(held);
         held.batch.header.arrived = clock_.now();
         if (settled) {
             held.batch.body = {};
@@ -125,12 +144,19 @@ std::optional<Batch> StoredBuffer::peek_live_first() {
         Lane& own = lane(priority);
         if (const auto first = first_live(own); first != own.live.end()) return lend(own.live, first);
     }
+    if (pace_.wait(clock_.now())) return std::nullopt;
     for (const Priority priority : best_first) {
         read_ahead(priority);
         Lane& own = lane(priority);
-        if (!own.ahead.empty()) return lend(own.ahead, own.ahead.begin());
+        if (!own.ahead.empty()) return lend_backlog(own);
     }
     return std::nullopt;
+}
+
+std::optional<Batch> StoredBuffer::lend_backlog(Lane& own) {
+    auto batch = lend(own.ahead, own.ahead.begin());
+    pace_.spend(readings_held(batch->header), clock_.now());
+    return batch;
 }
 
 std::optional<Batch> StoredBuffer::peek_oldest_first() {
@@ -138,8 +164,10 @@ std::optional<Batch> StoredBuffer::peek_oldest_first() {
         read_ahead(priority);
         Lane& own = lane(priority);
         const auto first = first_live(own);
-        if (!own.ahead.empty() && (first == own.live.end() || own.ahead.begin()->first < first->first))
-            return lend(own.ahead, own.ahead.begin());
+        if (!own.ahead.empty() && (first == own.live.end() || own.ahead.begin()->first < first->first)) {
+            if (pace_.wait(clock_.now())) return std::nullopt;
+            return lend_backlog(own);
+        }
         if (first != own.live.end()) return lend(own.live, first);
     }
     return std::nullopt;
@@ -148,6 +176,7 @@ std::optional<Batch> StoredBuffer::peek_oldest_first() {
 std::optional<Batch> StoredBuffer::lend(Pool& pool, Pool::iterator at) {
     auto node = pool.extract(at);
     Held& held = node.mapped();
+    correct(held.batch.header);
     Batch copy;
     if (held.stored) {
         memory_bytes_ -= held.memory();
@@ -156,6 +185,7 @@ std::optional<Batch> StoredBuffer::lend(Pool& pool, Pool::iterator at) {
     } else {
         copy = held.batch;
     }
+    sent_as_it_is(held);
     lent_.insert(std::move(node));
     return copy;
 }
@@ -194,6 +224,7 @@ void StoredBuffer::ack(std::uint64_t seq) {
     const auto at = lent_.find(seq);
     if (at == lent_.end()) return;
     acked_readings_ += readings_held(at->second.batch.header);
+    meter_.left(readings_held(at->second.batch.header), clock_.now());
     no_longer_held(at);
 }
 
@@ -213,6 +244,7 @@ void StoredBuffer::no_longer_held(Pool::iterator at) {
         unstored_bytes_ -= held.batch.body.size();
         memory_bytes_ -= held.memory();
     }
+    sent_unsynchronised_.erase(seq);
     lent_.erase(at);
 }
 
@@ -221,7 +253,7 @@ void StoredBuffer::refuse(std::uint64_t seq) {
     const auto at = lent_.find(seq);
     if (at == lent_.end()) return;
     const Batch& batch = at->second.batch;
-    if (batch.header.kind == BatchKind::readings) {
+    if (batch.header.kind != BatchKind::gap) {
         gaps_.add(batch.header, batch.body, GapReason::refused, [this] { return new_seq(); });
         dropped_readings_ += readings_held(batch.header);
     }
@@ -252,6 +284,7 @@ void StoredBuffer::set_link(bool up) {
     link_up_ = up;
     link_expected_ = false;
     if (!up) free_stored(0);
+    if (up) look_at_clock();
 }
 
 // The row stays; the cursor has to come by again.
@@ -281,8 +314,9 @@ void StoredBuffer::free_stored(std::uint64_t down_to) {
 
 void StoredBuffer::bound_memory() {
     if (memory_bytes_ <= config_.memory.count) return;
-    if (!retry_at_ && unstored_bytes_ > config_.memory.count / 4) commit(Scope::all);
+    if (!retry_at_ && !held_back_ && unstored_bytes_ > config_.memory.count / 4) commit(Scope::all);
     free_stored(config_.memory.count - config_.memory.count / 8);
+    if (config_.when_full == WhenFull::block) return;
     while (retry_at_ && memory_bytes_ > config_.memory.count && unstored_batches_ > 0) {
         const std::uint64_t before = memory_bytes_;
         drop_from_memory();
@@ -326,7 +360,7 @@ StoredBuffer::Held* StoredBuffer::find_unstored(const Unstored& entry) {
 
 // When what is in memory only has to be on disk.
 std::optional<MonoTime> StoredBuffer::store_due() {
-    if (unstored_batches_ == 0) return std::nullopt;
+    if (unstored_batches_ == 0 || held_back_) return std::nullopt;
     const Micros patience = must_store() ? config_.commit_interval : config_.spill_after;
     if (earliest_unstored_ + patience <= clock_.now()) {
         // It may be that the batch that was due has been acknowledged meanwhile.
@@ -346,13 +380,16 @@ std::optional<MonoTime> StoredBuffer::delete_due() const {
     for (const Lane& own : lanes_)
         rows += own.acked.size();
     if (rows >= most_deletes || gaps_.changed()) return at_once;
-    if (first_ack_) return *first_ack_ + config_.commit_interval;
-    return std::nullopt;
+    const auto expiry = expiry_due();
+    if (!first_ack_) return expiry;
+    const MonoTime acked = *first_ack_ + config_.commit_interval;
+    return expiry ? std::min(*expiry, acked) : acked;
 }
 
 std::optional<MonoTime> StoredBuffer::step() {
     const MonoTime now = clock_.now();
     const auto is_due = [&](std::optional<MonoTime> when) { return when && *when <= now; };
+    look_at_clock();
     if (retry_at_) {
         if (is_due(retry_at_)) try_again();
     } else if (is_due(store_due())) {
@@ -361,12 +398,28 @@ std::optional<MonoTime> StoredBuffer::step() {
         commit(Scope::deletions);
     }
     if (!link_up_) free_stored(0);
+    look_for_room();
     if (retry_at_) return retry_at_;
-    const auto store = store_due();
-    const auto remove = delete_due();
-    if (store && remove) return std::min(*store, *remove);
-    if (store || remove) return store ? store : remove;
-    return shrink_if_idle();
+    auto next = earlier(store_due(), delete_due());
+    if (link_up_) next = earlier(next, pace_.wait(now));
+    const bool idle = unstored_batches_ == 0 && !first_ack_ && !gaps_.changed();
+    return idle ? earlier(next, shrink_if_idle()) : next;
+}
+
+// With `block` the inputs wait before the buffer is full, so that what is under way still fits.
+void StoredBuffer::look_for_room() {
+    if (config_.when_full != WhenFull::block) return;
+    bool wait = memory_bytes_ > config_.memory.count;
+    if (!wait && database_ && !retry_at_) {
+        const auto free = database_->free_pages();
+        const auto under_way = static_cast<std::int64_t>(2 * inbox_limit(config_).count + unstored_bytes_);
+        wait = held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
+    }
+    if (wait == std::exchange(inputs_wait_, wait)) return;
+    if (wait)
+        log_.warning("the buffer is full: inputs wait");
+    else
+        log_.info("the buffer has room again: inputs go on");
 }
 
 // Once the backlog is gone, the file gives back its room in steps that leave time for what comes in between.
@@ -396,34 +449,49 @@ void StoredBuffer::end_episode_if_over() {
     if (!full_.active) return;
     const auto free = database_->free_pages();
     if (!free || *free < database_->budget().database_pages / 4) return;
-    log_.info("the buffer has room again; " + std::to_string(full_.readings) + " readings were dropped");
+    log_.info("the buffer has room again; " + std::to_string(full_.dropped) + " readings were dropped and " +
+              std::to_string(full_.thinned) + " merged into coarser ones");
     full_ = {};
+    for (Lane& own : lanes_)
+        own.thinning = {};
 }
 
 BufferStatus StoredBuffer::status() const {
     BufferStatus status;
     status.batches = unstored_batches_;
     status.in_memory_readings = unstored_readings_;
-    const auto older = [&](std::int64_t wall_us) {
+    const auto older = [&](std::int64_t wall_us, std::int64_t arrived_s) {
+        const std::int64_t age_s = lived_s() - arrived_s;
         status.oldest_wall_us = status.oldest_wall_us ? std::min(*status.oldest_wall_us, wall_us) : wall_us;
+        status.oldest_age_s = status.oldest_age_s ? std::max(*status.oldest_age_s, age_s) : age_s;
     };
-    const auto wall_of = [](const BatchHeader& header) { return header.first_us + header.wall_offset_us; };
+    const auto held = [&](const BatchHeader& header) {
+        older(header.first_us + header.wall_offset_us, header.arrived_s);
+    };
     for (const auto& [key, gap] : gaps_.gaps())
         if (!gap.stored) status.batches += 1;
-    for (const auto& [seq, held] : lent_)
-        older(wall_of(held.batch.header));
+    for (const auto& [seq, lent] : lent_)
+        held(lent.batch.header);
     for (const Lane& own : lanes_) {
         status.batches += own.disk.batches - own.acked.size();
         // The count of a damaged row may be wrong.
         status.committed_readings += std::max(own.disk.readings, own.acked_readings) - own.acked_readings;
-        if (own.disk.batches > own.acked.size() && own.oldest_wall_us) older(*own.oldest_wall_us);
-        if (!own.live.empty()) older(wall_of(own.live.begin()->second.batch.header));
+        if (own.disk.batches > own.acked.size() && own.oldest_wall_us)
+            older(*own.oldest_wall_us, own.oldest_arrived_s);
+        if (!own.live.empty()) held(own.live.begin()->second.batch.header);
     }
     status.readings = status.in_memory_readings + status.committed_readings;
     status.acked_readings = acked_readings_;
     status.dropped_readings = dropped_readings_;
+    status.thinned_readings = thinned_readings_;
+    status.drain_rate = meter_.rate(clock_.now());
+    status.empty_in_s = meter_.seconds_to_empty(status.readings, clock_.now());
+    status.inputs_wait = inputs_wait_;
     status.last_error = last_error_;
     status.written_bytes = written_before_ + (database_ ? database_->written_bytes() : 0);
+    // In the first hour the start weighs too much to tell what a day will be.
+    const std::int64_t open_s = std::max<std::int64_t>(lived_s() - lived_before_s_, 3'600);
+    status.written_bytes_per_day = status.written_bytes * 86'400 / static_cast<std::uint64_t>(open_s);
     status.bytes = database_ ? database_->file_bytes() : 0;
     return status;
 }

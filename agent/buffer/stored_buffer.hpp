@@ -22,6 +22,8 @@
 #include "base/backoff.hpp"
 #include "buffer/batch_database.hpp"
 #include "buffer/buffer.hpp"
+#include "buffer/drain_meter.hpp"
+#include "buffer/drain_pace.hpp"
 #include "buffer/gap_ledger.hpp"
 
 namespace holdfast {
@@ -45,6 +47,7 @@ class StoredBuffer final : public Buffer {
     std::optional<MonoTime> step() override;
     Result<void> close() override;
     BufferStatus status() const override;
+    bool has_room() const override { return !inputs_wait_; }
 
   private:
     struct Held {
@@ -57,6 +60,16 @@ class StoredBuffer final : public Buffer {
     };
     using Pool = std::map<std::uint64_t, Held>;  // by seq
 
+    // Thinning goes over a lane's rows from the oldest on, again and again. A row may become as coarse as its
+    // age divided by `points`, so that what is older is coarser; that number is halved when a pass was of no
+    // use.
+    struct ThinPass {
+        std::uint64_t next = 0;  // 0: a new pass begins
+        std::int64_t points = most_points;
+        bool useful = true;  // this pass made something smaller
+    };
+    static constexpr std::int64_t most_points = 4096;
+
     struct Lane {
         Pool live;
         Pool ahead;
@@ -66,6 +79,8 @@ class StoredBuffer final : public Buffer {
         std::uint64_t last_row = 0;                  // highest on disk
         Totals disk;                                 // rows on disk, acked ones included
         std::optional<std::int64_t> oldest_wall_us;  // of the first row
+        std::int64_t oldest_arrived_s = 0;           // likewise
+        ThinPass thinning;
     };
     struct Unstored {  // a batch that is in memory only, in order of arrival; stale entries are skipped
         std::uint64_t seq = 0;
@@ -75,21 +90,32 @@ class StoredBuffer final : public Buffer {
     // What one transaction does; applied to memory only when it was committed.
     struct Turn {
         using Rows = std::vector<std::pair<Priority, std::uint64_t>>;
+        struct Insert {
+            Held* held;
+            std::size_t entry;  // in unstored_
+        };
         std::size_t planned = 0;  // entries of unstored_ that it deals with
-        std::vector<Held*> inserts;
+        std::vector<Insert> inserts;
+        bool held_back = false;  // there was no room for the rest of unstored_, and none is to be made
         Rows acked;
         Rows evicted;
-        Rows refused;  // of the inserts
+        Rows replaced;  // by coarser ones: what memory has of them is no longer true
+        Rows refused;   // of the inserts
         GapLedger gaps;
+        std::array<ThinPass, priority_count> thinning;
         std::int64_t cost = 0;       // of the inserts
         std::uint64_t reserved = 0;  // 0: as before
         std::uint64_t dropped_readings = 0;
+        std::uint64_t expired_readings = 0;  // of these
+        std::uint64_t thinned_readings = 0;
     };
     enum class Scope { all, deletions };
-    // Readings dropped for want of room, in a row: two lines in the log.
+    enum class From { oldest, newest };
+    // Readings dropped or merged for want of room, in a row: two lines in the log.
     struct Episode {
         bool active = false;
-        std::uint64_t readings = 0;
+        std::uint64_t dropped = 0;
+        std::uint64_t thinned = 0;
     };
 
     // stored_buffer.cpp: what is offered, and what memory holds
@@ -99,6 +125,7 @@ class StoredBuffer final : public Buffer {
     std::optional<Batch> lend(Pool& pool, Pool::iterator held);
     Pool::iterator first_live(Lane& lane);
     std::optional<Batch> peek_live_first();
+    std::optional<Batch> lend_backlog(Lane& lane);
     std::optional<Batch> peek_oldest_first();
     void read_ahead(Priority priority);
     void drop_damaged_row(const BatchHeader& header);
@@ -120,6 +147,7 @@ class StoredBuffer final : public Buffer {
     std::optional<MonoTime> delete_due() const;
     std::optional<MonoTime> shrink_if_idle();
     void end_episode_if_over();
+    void look_for_room();
 
     // stored_buffer_commit.cpp: transactions, eviction, and what happens when the disk fails
     std::uint64_t new_seq();
@@ -130,10 +158,8 @@ class StoredBuffer final : public Buffer {
     bool at_own_limit();
     Turn plan(Scope scope);
     Result<void> write_turn(BatchDatabase::Write& write, Turn& turn);
-    Result<void> make_room(BatchDatabase::Write& write, Turn& turn);
-    Result<void> evict(BatchDatabase::Write& write, Turn& turn, Priority priority, std::int64_t need);
-    void refuse(Turn& turn, Priority priority, std::int64_t free);
     void apply(Turn& turn);
+    void forget_copies(Priority priority, std::uint64_t seq);
     void now_stored(Held& held);
     void refresh_lanes();
     void database_failed(const Error& error);
@@ -145,6 +171,30 @@ class StoredBuffer final : public Buffer {
     Result<void> take_over(std::unique_ptr<BatchDatabase> database);
     Result<void> reconcile();
     Result<void> mark_clean();
+
+    // stored_buffer_retention.cpp: what goes when a bound is reached
+    std::int64_t room_needed(const Turn& turn) const;
+    Result<bool> has_enough(const Turn& turn);
+    Result<void> make_room(BatchDatabase::Write& write, Turn& turn);
+    Result<void> hold_back(Turn& turn);
+    Result<void> thin(BatchDatabase::Write& write, Turn& turn, Priority priority);
+    Result<void> thin_rows(BatchDatabase::Write& write, Turn& turn, std::vector<Batch> rows,
+                           std::int64_t points);
+    Result<void> evict(BatchDatabase::Write& write, Turn& turn, Priority priority, From from);
+    Result<void> drop_rows(BatchDatabase::Write& write, Turn& turn, const BatchDatabase::Rows& rows,
+                           GapReason reason);
+    Result<void> refuse(Turn& turn, Priority priority, From from);
+    bool may_go(const Turn& turn, Priority priority, std::uint64_t seq);
+    Result<void> expire(BatchDatabase::Write& write, Turn& turn);
+    std::optional<MonoTime> expiry_due() const;
+    void tell_what_went(const Turn& turn);
+
+    // stored_buffer_clock.cpp: how long agents have run on this buffer, and wall times that are corrected
+    std::int64_t lived_s() const;
+    void look_at_clock();
+    Result<void> write_clocks(BatchDatabase::Write& write, const Turn& turn);
+    void correct(BatchHeader& header);
+    void sent_as_it_is(Held& held);
 
     std::filesystem::path file_;
     BufferConfig config_;
@@ -171,8 +221,25 @@ class StoredBuffer final : public Buffer {
     bool in_commit_ = false;
     bool reopen_ = false;  // before the next attempt
 
+    DrainPace pace_;
+    DrainMeter meter_;
+    bool inputs_wait_ = false;
+    bool held_back_ = false;  // what is in memory only has to wait until the disk has room
+    Episode aged_;
+    MonoTime next_expiry_look_{};
+
+    const BootId boot_;
+    const std::int64_t opened_boot_us_;
+    std::int64_t lived_before_s_ = 0;
+    MonoTime next_clock_look_{};
+    std::optional<std::int64_t> wall_offset_us_;  // of this boot, once its clock is synchronised
+    bool wall_offset_stored_ = false;
+    std::map<std::uint64_t, Priority>
+        sent_unsynchronised_;  // stored batches of this boot that keep their times
+
     std::uint64_t acked_readings_ = 0;
     std::uint64_t dropped_readings_ = 0;
+    std::uint64_t thinned_readings_ = 0;
     std::uint64_t written_before_ = 0;  // by databases that were closed since start
     Episode full_;
     std::uint64_t lost_in_memory_ = 0;  // dropped since the database can't be used

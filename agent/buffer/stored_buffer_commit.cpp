@@ -14,7 +14,7 @@ constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::h
 
 constexpr std::uint64_t seq_block = 1'000'000;
 constexpr std::size_t most_deletes = 1'000;  // in one transaction
-constexpr std::size_t evict_rows = 32;       // before it is looked whether that is enough
+constexpr std::size_t most_deletes_on_full_disk = 64;
 constexpr int most_attempts = 4;
 
 std::uint64_t saturating_subtract(std::uint64_t a, std::uint64_t b) {
@@ -24,6 +24,9 @@ std::uint64_t saturating_subtract(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 void StoredBuffer::start() {
+    lived_before_s_ = database_->lived().count();
+    wall_offset_us_ = database_->wall_offset(boot_);
+    wall_offset_stored_ = wall_offset_us_.has_value();
     refresh_lanes();
     if (auto done = commit_once(Scope::deletions); !done) return database_failed(done.error());
     // In the database file itself, so that a WAL that gets lost can't bring back seqs that were given out.
@@ -52,7 +55,7 @@ bool StoredBuffer::reserve_due() const {
 bool StoredBuffer::has_work(Scope scope) const {
     const bool acked =
         std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return !own.acked.empty(); });
-    return acked || gaps_.changed() || (scope == Scope::all && unstored_batches_ > 0);
+    return acked || gaps_.changed() || (scope == Scope::all && unstored_batches_ > 0 && !held_back_);
 }
 
 void StoredBuffer::commit(Scope scope) {
@@ -72,14 +75,16 @@ void StoredBuffer::commit(Scope scope) {
 
 // Whether it was max_size that was reached, and not the end of the disk.
 bool StoredBuffer::at_own_limit() {
-    const auto free = database_->free_pages();
-    return free && *free < BatchDatabase::pages_for(
-                               static_cast<std::int64_t>(2 * database_->budget().transaction_bytes)) +
-                               extra_pages_;
+    const auto free = database_->pages_to_max_size();
+    return free && !database_->limited_by_disk() &&
+           *free < BatchDatabase::pages_for(
+                       static_cast<std::int64_t>(2 * database_->budget().transaction_bytes)) +
+                       extra_pages_;
 }
 
 Result<void> StoredBuffer::commit_once(Scope scope) {
     in_commit_ = true;
+    database_->look_at_disk(config_.min_free);
     Turn turn = plan(scope);
     auto done = [&]() -> Result<void> {
         auto write = database_->write();
@@ -95,19 +100,22 @@ Result<void> StoredBuffer::commit_once(Scope scope) {
 StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
     Turn turn;
     turn.gaps = gaps_;
-    for (const Priority priority : worst_first)
+    const std::size_t deletes = database_->short_of_disk() ? most_deletes_on_full_disk : most_deletes;
+    for (const Priority priority : worst_first) {
+        turn.thinning[index_of(priority)] = lane(priority).thinning;
         for (const auto& [seq, readings] : lane(priority).acked) {
-            if (turn.acked.size() == most_deletes) break;
+            if (turn.acked.size() == deletes) break;
             turn.acked.emplace_back(priority, seq);
         }
+    }
     if (scope == Scope::deletions) return turn;
     std::uint64_t bytes = 0;
     for (const Unstored& entry : unstored_) {
-        if (bytes >= database_->budget().transaction_bytes) break;
+        if (bytes >= database_->transaction_bytes()) break;
         turn.planned += 1;
         Held* held = find_unstored(entry);
         if (held == nullptr) continue;
-        turn.inserts.push_back(held);
+        turn.inserts.push_back({held, turn.planned - 1});
         turn.cost += BatchDatabase::row_cost(held->batch.body.size());
         bytes += held->batch.body.size();
     }
@@ -117,6 +125,7 @@ StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
 Result<void> StoredBuffer::write_turn(BatchDatabase::Write& write, Turn& turn) {
     for (const auto& [priority, seq] : turn.acked)
         if (auto done = write.erase(priority, seq, lane(priority).acked.at(seq)); !done) return done;
+    if (auto done = expire(write, turn); !done) return done;
     if (auto done = make_room(write, turn); !done) return done;
     for (auto& [key, gap] : turn.gaps.gaps()) {
         if (!gap.changed) continue;
@@ -125,78 +134,18 @@ Result<void> StoredBuffer::write_turn(BatchDatabase::Write& write, Turn& turn) {
                 return done;
         if (auto done = write.put(gap.batch); !done) return done;
     }
-    for (const Held* held : turn.inserts)
-        if (auto done = write.put(held->batch); !done) return done;
+    for (const Turn::Insert& insert : turn.inserts)
+        if (auto done = write.put(insert.held->batch); !done) return done;
+    if (auto done = write_clocks(write, turn); !done) return done;
     // While the disk failed, it is a write that shows whether it works again.
     if (!reserve_due() && !retry_at_) return {};
     turn.reserved = next_seq_ + seq_block;
     return write.reserve(turn.reserved);
 }
 
-// The lowest priority goes first, and of a priority what is on disk before what just came: it is older.
-Result<void> StoredBuffer::make_room(BatchDatabase::Write& write, Turn& turn) {
-    for (const Priority priority : worst_first) {
-        auto free = database_->free_pages();
-        if (!free) return free.error();
-        const auto need = [&] { return BatchDatabase::pages_for(turn.cost) + extra_pages_; };
-        if (turn.inserts.empty() ? *free >= 0 : *free >= need()) return {};
-        if (auto done = evict(write, turn, priority, need()); !done) return done;
-        free = database_->free_pages();
-        if (!free) return free.error();
-        refuse(turn, priority, *free);
-    }
-    return {};
-}
-
-Result<void> StoredBuffer::evict(BatchDatabase::Write& write, Turn& turn, Priority priority,
-                                 std::int64_t need) {
-    const Lane& own = lane(priority);
-    const auto wanted = [&](std::uint64_t seq) {
-        return !lent_.contains(seq) && !own.acked.contains(seq) && !turn.gaps.has(seq);
-    };
-    const auto drop_row = [&](const BatchHeader& header, std::string_view body, GapReason reason) {
-        turn.gaps.add(header, body, reason, [this] { return new_seq(); });
-        turn.dropped_readings += readings_held(header);
-        turn.evicted.emplace_back(priority, header.seq);
-        return write.erase(priority, header.seq, readings_held(header));
-    };
-    for (std::uint64_t from = 0; from <= own.last_row;) {
-        const auto free = database_->free_pages();
-        if (!free) return free.error();
-        if (*free >= need) break;
-        auto rows = database_->read(priority, from, own.last_row,
-                                    {evict_rows, database_->budget().transaction_bytes}, wanted);
-        if (!rows) return rows.error();
-        for (const Batch& batch : rows->batches)
-            if (auto done = drop_row(batch.header, batch.body, GapReason::max_size); !done) return done;
-        for (const BatchHeader& header : rows->damaged)
-            if (auto done = drop_row(header, {}, GapReason::damaged); !done) return done;
-        from = rows->next;
-    }
-    return {};
-}
-
-// Drops what just came, the oldest first, until the rest fits.
-void StoredBuffer::refuse(Turn& turn, Priority priority, std::int64_t free) {
-    const auto too_much = [&](const Held* held) {
-        const BatchHeader& header = held->batch.header;
-        if (header.priority != priority || lent_.contains(header.seq)) return false;
-        if (BatchDatabase::pages_for(turn.cost) + extra_pages_ <= free) return false;
-        turn.cost -= BatchDatabase::row_cost(held->batch.body.size());
-        turn.gaps.add(header, held->batch.body, GapReason::max_size, [this] { return new_seq(); });
-        turn.dropped_readings += readings_held(header);
-        turn.refused.emplace_back(priority, header.seq);
-        return true;
-    };
-    std::vector<Held*> kept;
-    for (Held* held : turn.inserts)
-        if (!too_much(held)) kept.push_back(held);
-    turn.inserts = std::move(kept);
-}
-
 void StoredBuffer::apply(Turn& turn) {
-    for (Held* held : turn.inserts)
-        now_stored(*held);
+    for (const Turn::Insert& insert : turn.inserts)
+        now_stored(*insert.held);
     for (const auto& [priority, seq] : turn.refused)
         forget_unstored(lane(priority), lane(priority).live.find(seq));
     unstored_.erase(unstored_.begin(), unstored_.begin() + static_cast<std::ptrdiff_t>(turn.planned));
@@ -204,11 +153,13 @@ void StoredBuffer::apply(Turn& turn) {
     for (const auto& [priority, seq] : turn.acked)
         forget_acked(lane(priority), seq);
     for (const auto& [priority, seq] : turn.evicted)
-        for (Pool* pool : {&lane(priority).live, &lane(priority).ahead})
-            if (const auto held = pool->find(seq); held != pool->end()) {
-                memory_bytes_ -= held->second.memory();
-                pool->erase(held);
-            }
+        forget_copies(priority, seq);
+    for (const auto& [priority, seq] : turn.replaced) {
+        forget_copies(priority, seq);
+        lane(priority).cursor = std::min(lane(priority).cursor, seq);
+    }
+    for (const Priority priority : worst_first)
+        lane(priority).thinning = turn.thinning[index_of(priority)];
     for (auto& [key, gap] : turn.gaps.gaps()) {
         gap.stored = true;
         gap.changed = false;
@@ -216,10 +167,19 @@ void StoredBuffer::apply(Turn& turn) {
     gaps_ = std::move(turn.gaps);
     if (turn.reserved > 0) reserved_ = turn.reserved;
     dropped_readings_ += turn.dropped_readings;
-    if (turn.dropped_readings > 0 && !std::exchange(full_.active, true))
-        log_.warning("the buffer is full (max_size): the oldest readings are dropped, lowest priority first");
-    full_.readings += turn.dropped_readings;
+    thinned_readings_ += turn.thinned_readings;
+    wall_offset_stored_ = wall_offset_us_.has_value();
+    held_back_ = turn.held_back;
+    tell_what_went(turn);
     refresh_lanes();
+}
+
+void StoredBuffer::forget_copies(Priority priority, std::uint64_t seq) {
+    for (Pool* pool : {&lane(priority).live, &lane(priority).ahead})
+        if (const auto held = pool->find(seq); held != pool->end()) {
+            memory_bytes_ -= held->second.memory();
+            pool->erase(held);
+        }
 }
 
 void StoredBuffer::now_stored(Held& held) {
@@ -245,8 +205,11 @@ void StoredBuffer::refresh_lanes() {
         // Rows are added at the end: the first one is another only after some were deleted, or when there was
         // none.
         auto first = database_->read(priority, 0, own.last_row, {1, 1}, [](std::uint64_t) { return true; });
-        if (first && !first->batches.empty())
-            own.oldest_wall_us = first->batches[0].header.first_us + first->batches[0].header.wall_offset_us;
+        if (!first || first->batches.empty()) continue;
+        BatchHeader& header = first->batches[0].header;
+        correct(header);
+        own.oldest_wall_us = header.first_us + header.wall_offset_us;
+        own.oldest_arrived_s = header.arrived_s;
     }
     if (!acked)
         first_ack_.reset();
@@ -381,7 +344,7 @@ Result<void> StoredBuffer::close() {
         done = mark_clean();
     }
     if (full_.active)
-        log_.info(std::to_string(full_.readings) + " readings were dropped since the buffer was full");
+        log_.info(std::to_string(full_.dropped) + " readings were dropped since the buffer was full");
     // The WAL is merged here and not by the close that follows, so that its writes are counted. If it fails,
     // the WAL stays.
     if (database_) (void)database_->truncate_wal();
@@ -394,6 +357,7 @@ Result<void> StoredBuffer::mark_clean() {
     auto write = database_->write();
     if (!write) return write.error();
     if (auto done = write->reserve(next_seq_); !done) return done;
+    if (auto done = write->set_lived(std::chrono::seconds(lived_s())); !done) return done;
     if (auto done = write->mark_clean(); !done) return done;
     return write->commit();
 }

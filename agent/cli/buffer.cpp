@@ -31,9 +31,7 @@ int stat_stopped(const Arguments& arguments) {
     if (!buffer) return complain(buffer.error());
     const BufferStatus status = (*buffer)->status();
     if (auto closed = (*buffer)->close(); !closed) return complain(closed.error());
-    return print((arguments.json ? buffer_json(status) : buffer_text(status, clock.wall_us())) + "\n")
-               ? done
-               : failed;
+    return print((arguments.json ? buffer_json(status) : buffer_text(status)) + "\n") ? done : failed;
 }
 
 }  // namespace

@@ -60,8 +60,6 @@ int check(const Arguments& arguments) {
         "configuration is valid: agent " + config.agent.id + ", " + std::to_string(config.inputs.size()) +
         " inputs, " +
         (config.broker.servers.empty() ? std::string("no server") : config.broker.servers.front().url) + "\n";
-    for (const std::string& key : config.not_yet_effective)
-        text += key + " is set, but without effect in this version\n";
     const bool tls = std::any_of(config.broker.servers.begin(), config.broker.servers.end(),
                                  [](const Server& server) { return uses_tls(server.scheme); });
     if (const auto wrong = tls ? check_tls_files(config.broker.tls) : std::nullopt)

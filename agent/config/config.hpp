@@ -78,6 +78,8 @@ enum class Drain { live_first, oldest_first };
 struct BufferConfig {
     Durability durability = Durability::offline;
     Bytes max_size = mebibytes(256);
+    // The file system is left this much; default: a twentieth of it, at most 64 MiB.
+    std::optional<Bytes> min_free;
     std::chrono::seconds max_age{30 * 24 * 3600};
     WhenFull when_full = WhenFull::drop_oldest;
     Bytes memory = mebibytes(8);
@@ -116,9 +118,6 @@ struct Config {
     BufferConfig buffer;
     BatchConfig batch;
     std::vector<InputConfig> inputs;
-    // Keys that are set and valid but whose effect comes with a later version: named in one log line at
-    // start.
-    std::vector<std::string> not_yet_effective;
 };
 
 }  // namespace holdfast

@@ -45,6 +45,8 @@ BufferConfig read_buffer(Section section) {
     buffer.durability = section.choice(
         "durability", {{"offline", Durability::offline}, {"strict", Durability::strict}}, buffer.durability);
     buffer.max_size = section.size("max_size", mebibytes(1), mebibytes(16 << 20), buffer.max_size);
+    const Bytes min_free = section.size("min_free", Bytes{0}, mebibytes(16 << 20), Bytes{0});
+    if (section.has("min_free")) buffer.min_free = min_free;
     buffer.max_age = section.duration("max_age", 1s, 24h * 36'500, buffer.max_age);
     buffer.when_full = section.choice("when_full",
                                       {{"drop_oldest", WhenFull::drop_oldest},
@@ -78,15 +80,6 @@ BatchConfig read_batch(Section section) {
     return batch;
 }
 
-std::vector<std::string> not_yet_effective(const BufferConfig& buffer) {
-    const BufferConfig defaults;
-    std::vector<std::string> keys;
-    if (buffer.max_age != defaults.max_age) keys.emplace_back("buffer.max_age");
-    if (buffer.when_full != defaults.when_full) keys.emplace_back("buffer.when_full");
-    if (buffer.drain_rate != defaults.drain_rate) keys.emplace_back("buffer.drain_rate");
-    return keys;
-}
-
 }  // namespace
 
 Config read_config(const Table& root, Report& report, const DescribePlugin& describe) {
@@ -100,7 +93,6 @@ Config read_config(const Table& root, Report& report, const DescribePlugin& desc
     config.inputs = read_inputs(top.sections("input", "in [[input]]"), config.agent.tags, describe, report);
     top.finish();
     check_topics(broker, config.broker, config.agent, config.inputs);
-    config.not_yet_effective = not_yet_effective(config.buffer);
     return config;
 }
 

@@ -1,6 +1,7 @@
 #include "control/status.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "base/json_writer.hpp"
@@ -16,17 +17,31 @@ void put_ms(JsonWriter& json, std::string_view key, std::optional<std::int64_t> 
         json.null();
 }
 
+void put_optional(JsonWriter& json, std::string_view key, std::optional<std::int64_t> number) {
+    json.key(key);
+    if (number)
+        json.number(*number);
+    else
+        json.null();
+}
+
 void put_buffer(JsonWriter& json, const BufferStatus& buffer) {
     json.begin_object();
     json.key("batches").number(buffer.batches);
     json.key("readings").number(buffer.readings);
     json.key("bytes").number(buffer.bytes);
     put_ms(json, "oldest_ts", buffer.oldest_wall_us);
+    put_optional(json, "oldest_age_s", buffer.oldest_age_s);
+    json.key("drain_rate").number(buffer.drain_rate);
+    put_optional(json, "empty_in_s", buffer.empty_in_s);
     json.key("in_memory_readings").number(buffer.in_memory_readings);
     json.key("committed_readings").number(buffer.committed_readings);
     json.key("dropped_readings").number(buffer.dropped_readings);
+    json.key("thinned_readings").number(buffer.thinned_readings);
     json.key("refused_readings").number(buffer.refused_readings);
+    json.key("inputs_wait").boolean(buffer.inputs_wait);
     json.key("written_bytes").number(buffer.written_bytes);
+    json.key("written_bytes_per_day").number(buffer.written_bytes_per_day);
     json.key("last_error").any_text(buffer.last_error);
     json.end_object();
 }
@@ -138,13 +153,21 @@ std::string buffer_json(const BufferStatus& buffer) {
     return out;
 }
 
-std::string buffer_text(const BufferStatus& buffer, std::int64_t wall_us) {
+std::string buffer_text(const BufferStatus& buffer) {
     std::string out = std::to_string(buffer.readings) + " readings in " + std::to_string(buffer.batches) +
                       " batches (" + std::to_string(buffer.committed_readings) + " on disk, " +
                       std::to_string(buffer.in_memory_readings) + " in memory), " + bytes_text(buffer.bytes) +
                       " on disk";
-    if (buffer.oldest_wall_us)
-        out += ", oldest " + duration_text((wall_us - *buffer.oldest_wall_us) / 1'000'000) + " old";
+    if (buffer.oldest_age_s) out += ", oldest " + duration_text(*buffer.oldest_age_s) + " old";
+    if (buffer.empty_in_s)
+        out += "\n          draining " + std::to_string(std::llround(buffer.drain_rate)) +
+               " readings per second, empty in " + duration_text(*buffer.empty_in_s);
+    out += "\n          written " + bytes_text(buffer.written_bytes) + " since start, " +
+           bytes_text(buffer.written_bytes_per_day) + " per day";
+    if (buffer.inputs_wait) out += "\n          full: inputs wait";
+    if (buffer.thinned_readings > 0)
+        out += "\n          thinned: " + std::to_string(buffer.thinned_readings) +
+               " readings merged into coarser ones";
     if (buffer.dropped_readings > 0)
         out += "\n          dropped: " + std::to_string(buffer.dropped_readings) + " readings";
     if (buffer.refused_readings > 0)
@@ -157,7 +180,7 @@ std::string status_text(const AgentStatus& status) {
     std::string out = "agent     " + status.agent + ", version " + status.version + ", up " +
                       duration_text(static_cast<std::int64_t>(status.uptime_s)) + "\n";
     out += "broker    " + broker_text(status.forward, status.wall_us) + "\n";
-    out += "buffer    " + buffer_text(status.buffer, status.wall_us) + "\n";
+    out += "buffer    " + buffer_text(status.buffer) + "\n";
     out += "forward   " + std::to_string(status.forward.acked_readings) + " readings acknowledged in " +
            std::to_string(status.forward.acked_messages) + " messages, " +
            std::to_string(status.forward.in_flight) + " messages in flight\n";

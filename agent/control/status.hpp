@@ -28,7 +28,6 @@ std::string status_text(const AgentStatus& status);
 std::string status_line(const AgentStatus& status);
 
 std::string buffer_json(const BufferStatus& buffer);
-// `wall_us`: now, for the age of the oldest reading.
-std::string buffer_text(const BufferStatus& buffer, std::int64_t wall_us);
+std::string buffer_text(const BufferStatus& buffer);
 
 }  // namespace holdfast

@@ -118,7 +118,7 @@ Result<void> Agent::listen() {
 Result<void> Agent::start_threads() {
     auto buffer = Buffer::open(places_.state_directory, config_.buffer, clock_, log_);
     if (!buffer) return buffer.error();
-    store_ = std::make_unique<StoreThread>(std::move(*buffer), clock_, config_.buffer.memory,
+    store_ = std::make_unique<StoreThread>(std::move(*buffer), clock_, inbox_limit(config_.buffer),
                                            [fd = room_event_.get()] { ::eventfd_write(fd, 1); });
     ForwardIdentity identity{config_.agent.id, std::string(version), store_->epoch(), started_wall_us_,
                              config_.batch.timestamp_unit};
@@ -139,12 +139,6 @@ void Agent::say_start() const {
               ", " + std::to_string(store_->status().readings) + " readings in the buffer");
     if (!config_.broker.tls.verify)
         log_.warning("certificate verification is off: anyone on the way can read and change what is sent");
-    if (!config_.not_yet_effective.empty()) {
-        std::string keys;
-        for (const std::string& key : config_.not_yet_effective)
-            keys += (keys.empty() ? "" : ", ") + key;
-        log_.warning("set, but without effect in this version: " + keys);
-    }
 }
 
 void Agent::begin_stream(const std::string& input) {
@@ -280,7 +274,7 @@ std::string Agent::answer(std::string_view request) const {
     if (request == "status json") return status_json(status());
     if (request == "status text") return status_text(status());
     if (request == "buffer json") return buffer_json(status().buffer);
-    if (request == "buffer text") return buffer_text(status().buffer, clock_.wall_us()) + "\n";
+    if (request == "buffer text") return buffer_text(status().buffer) + "\n";
     return "error: unknown request\n";
 }
 

@@ -80,6 +80,7 @@ void Forwarder::stop(std::chrono::milliseconds grace, MonoTime now) {
 Actions Forwarder::step(MonoTime now) {
     step_link(now);
     if (phase_ == Phase::connected) {
+        follow_backlog(now);
         publish_what_fits(now);
         ask_for_more();
     }
@@ -141,6 +142,7 @@ std::optional<MonoTime> Forwarder::next_step() const {
     }
     std::optional<MonoTime> next = paused_until_;
     const auto consider = [&](MonoTime when) { next = next ? std::min(*next, when) : when; };
+    if (next_status_) consider(*next_status_);
     if (in_flight() > 0) consider(deadline_for_acknowledgement());
     if (const auto release = outbox_.next_release()) consider(*release);
     return next;
@@ -220,6 +222,7 @@ void Forwarder::link_lost(const LinkFailure& failure, MonoTime now) {
     give_back(outbox_.take_ready());
     status_token_.reset();
     status_due_ = false;
+    next_status_.reset();
     actions_.emplace_back(action::SetLink{false});
     dialer_.lost(failure, now);
     if (phase_ == Phase::connected)

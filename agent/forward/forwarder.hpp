@@ -69,6 +69,8 @@ class Forwarder {
     // The transport did not take what the action Publish gave it.
     void not_taken(DeliveryToken token, MonoTime now);
     void network_changed(MonoTime now);
+    // What the status message is to tell of the buffer.
+    void set_backlog(const Backlog& backlog) { backlog_ = backlog; }
     // What is in flight gets `grace` to be acknowledged, then the farewell is said.
     void stop(std::chrono::milliseconds grace, MonoTime now);
 
@@ -117,6 +119,7 @@ class Forwarder {
     void publish_what_fits(MonoTime now);
     void publish(Outbox::Item item, MonoTime now);
     void publish_status(AgentState state, MonoTime now);
+    void follow_backlog(MonoTime now);
     DeliveryToken hand_over(Message message, MonoTime now);
     void pause(MonoTime now);
     void on_status_failed(const transport::DeliveryFailed& event, MonoTime now);
@@ -154,6 +157,8 @@ class Forwarder {
     std::optional<MonoTime> paused_until_;  // the transport took nothing: publish again then
     bool status_due_ = false;               // the online status has to be published
     std::optional<DeliveryToken> status_token_;
+    Backlog backlog_;
+    std::optional<MonoTime> next_status_;  // while there is a backlog
     DeliveryToken last_token_ = 0;
     std::uint64_t asked_ = 0;    // batches demanded and not yet offered
     unsigned silent_links_ = 0;  // left one after the other for want of acknowledgements

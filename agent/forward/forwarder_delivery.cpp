@@ -11,6 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Readings this old are a backlog, and told of so often.
+constexpr std::int64_t backlog_age_s = 10;
+constexpr auto status_interval = 60s;
 // A transport that does not take a message is about to say that the link is lost; if not, it is asked again
 // so soon.
 constexpr auto pause_time = 100ms;
@@ -116,7 +119,7 @@ std::optional<Message> Forwarder::status_message(AgentState state) const {
     if (config_.status_topic.empty()) return std::nullopt;
     const PayloadIdentity identity{identity_.agent_id, identity_.epoch, identity_.timestamp_unit};
     return Message{config_.status_topic,
-                   status_payload(identity, state, identity_.version, identity_.started_wall_us),
+                   status_payload(identity, state, identity_.version, identity_.started_wall_us, backlog_),
                    std::min(config_.qos, 1), true};
 }
 
@@ -126,6 +129,16 @@ void Forwarder::publish_status(AgentState state, MonoTime now) {
     message->qos = std::min(message->qos, limits_.maximum_qos);
     message->retain = limits_.retain_available;
     status_token_ = hand_over(std::move(*message), now);
+}
+
+// Whoever looks at the status topic sees a backlog shrink, and that it is gone.
+void Forwarder::follow_backlog(MonoTime now) {
+    if (next_status_ && now >= *next_status_) {
+        next_status_.reset();
+        status_due_ = !status_token_ && !config_.status_topic.empty();
+    }
+    if (!next_status_ && backlog_.oldest_age_s.value_or(0) >= backlog_age_s)
+        next_status_ = now + status_interval;
 }
 
 void Forwarder::pause(MonoTime now) {

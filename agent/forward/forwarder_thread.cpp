@@ -101,6 +101,7 @@ void ForwarderThread::turn(std::vector<Post>& posts) {
     last_progress_ = now;
     for (Post& post : posts)
         tell(post, now);
+    forwarder_.set_backlog(source_.backlog());
     for (action::Any& action : forwarder_.step(now))
         perform(action, now);
     show_status();

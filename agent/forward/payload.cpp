@@ -28,6 +28,14 @@ void write_clock(JsonWriter& json, ClockState clock) {
     json.key("clock").text(clock == ClockState::corrected ? "corrected" : "unsynchronised");
 }
 
+void write_optional(JsonWriter& json, std::string_view key, std::optional<std::int64_t> number) {
+    json.key(key);
+    if (number)
+        json.number(*number);
+    else
+        json.null();
+}
+
 void write_value(JsonWriter& json, const Value& value) {
     switch (value.type) {
         case ValueType::f64:
@@ -151,13 +159,21 @@ std::string_view PayloadEncoder::key_of(std::uint32_t channel) const {
 }
 
 std::string status_payload(const PayloadIdentity& identity, AgentState state, std::string_view version,
-                           std::int64_t since_wall_us) {
+                           std::int64_t since_wall_us, const Backlog& backlog) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("agent").text(identity.agent_id);
     json.key("state").text(state == AgentState::online ? "online" : "offline");
     json.key("version").text(version);
     json.key("since").number(to_timestamp(since_wall_us, identity.unit));
+    if (state == AgentState::online) {
+        json.key("buffer").begin_object();
+        json.key("readings").number(backlog.readings);
+        write_optional(json, "oldest_age_s", backlog.oldest_age_s);
+        json.key("drain_rate").number(backlog.drain_rate);
+        write_optional(json, "empty_in_s", backlog.empty_in_s);
+        json.end_object();
+    }
     json.end_object();
     return out;
 }

@@ -11,6 +11,7 @@
 
 #include "base/json_writer.hpp"
 #include "base/result.hpp"
+#include "buffer/exchange.hpp"
 #include "config/config.hpp"
 #include "model/batch.hpp"
 
@@ -57,8 +58,9 @@ class PayloadEncoder {
 
 enum class AgentState { online, offline };
 
-// The retained message on the status topic, and the last will. `since` is when the agent started.
+// The retained message on the status topic, and the last will. `since` is when the agent started; the backlog
+// is told while online only.
 std::string status_payload(const PayloadIdentity& identity, AgentState state, std::string_view version,
-                           std::int64_t since_wall_us);
+                           std::int64_t since_wall_us, const Backlog& backlog);
 
 }  // namespace holdfast

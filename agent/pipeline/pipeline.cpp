@@ -22,6 +22,7 @@ Pipeline::Pipeline(AgentConfig agent, BatchConfig limits, const Clock& clock, Ap
       limits_(limits),
       clock_(clock),
       append_(std::move(append)),
+      patience_(limits.max_delay - limits.max_delay / 10),
       boot_(read_boot_id()),
       synchronised_(clock.synchronised()) {}
 
@@ -87,11 +88,11 @@ std::optional<MonoTime> Pipeline::step() {
             flush();
             return std::nullopt;
         }
-        if (now - *opened >= limits_.max_delay) {
+        if (now - *opened >= patience_) {
             close(*input);
             continue;
         }
-        const MonoTime due = *opened + std::min(limits_.max_delay, longest_wait_);
+        const MonoTime due = *opened + std::min(patience_, longest_wait_);
         next = next ? std::min(*next, due) : due;
     }
     return next;

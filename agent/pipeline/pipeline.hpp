@@ -58,6 +58,7 @@ class Pipeline {
     BatchConfig limits_;
     const Clock& clock_;
     Append append_;
+    Micros patience_;  // with the open batch: a tenth of max_delay is kept for the way to the broker
     BootId boot_;
     bool synchronised_;  // as of the last batch that was closed: asking takes a system call
     Micros longest_wait_ = std::chrono::hours(24 * 365);  // no limit

@@ -25,7 +25,6 @@ TEST(ConfigValues, AreTheDefaultsWhenNothingIsSet) {
     EXPECT_EQ(config.buffer, BufferConfig{});
     EXPECT_EQ(config.batch, BatchConfig{});
     EXPECT_THAT(config.inputs, IsEmpty());
-    EXPECT_THAT(config.not_yet_effective, IsEmpty());
 }
 
 TEST(ConfigValues, AreReadFromEverySection) {
@@ -57,6 +56,7 @@ insecure = true
 [buffer]
 durability = "strict"
 max_size = "1MiB"
+min_free = "10MiB"
 max_age = "7d"
 when_full = "thin"
 memory = "1MB"
@@ -102,15 +102,13 @@ memory_limit = "64MiB"
     EXPECT_EQ(broker.tls.min_version, TlsConfig::Version::v1_3);
     EXPECT_FALSE(broker.tls.verify);
 
-    EXPECT_EQ(config.buffer, (BufferConfig{Durability::strict, mebibytes(1), 7 * 24h, WhenFull::thin,
+    EXPECT_EQ(config.buffer, (BufferConfig{Durability::strict, mebibytes(1), mebibytes(10), 7 * 24h, WhenFull::thin,
                                            Bytes{1'000'000}, Micros(0), 10ms, Drain::oldest_first, 500}));
     EXPECT_EQ(config.batch, (BatchConfig{1, kibibytes(1), Micros(0), TimestampUnit::nanoseconds}));
     ASSERT_EQ(config.inputs.size(), 1U);
     EXPECT_EQ(config.inputs[0],
               (InputConfig{
                   "host", "plain", 250ms, {{"room", "b2"}}, Priority::high, {}, Micros(20s), mebibytes(64)}));
-    EXPECT_THAT(config.not_yet_effective,
-                ElementsAre("buffer.max_age", "buffer.when_full", "buffer.drain_rate"));
 }
 
 TEST(ConfigValues, AgentIdStandsForTheClientId) {

@@ -15,7 +15,9 @@ THINNED = rb'(?:,"thinned":"\d+[smhd]")?'
 BATCH = re.compile(HEAD + CLOCK + rb'(?:,"tags":' + TAGS + rb')?' + THINNED + rb',"readings":\[' + READING + rb"(?:," + READING + rb")*\]\}")
 GAP = re.compile(HEAD + CLOCK + rb',"gap":\{"from":\d+,"to":\d+,"readings":\d+,'
                  rb'"reason":"(?:max_size|max_age|disk_full|damaged|refused)"\}\}')
-STATUS = re.compile(rb'\{"agent":"[^"]+","state":"(online|offline)","version":"[^"]+","since":\d+\}')
+STATUS = re.compile(rb'\{"agent":"[^"]+","state":"(online|offline)","version":"[^"]+","since":\d+'
+                    rb'(?:,"buffer":\{"readings":\d+,"oldest_age_s":(?:\d+|null),"drain_rate":' + NUMBER +
+                    rb',"empty_in_s":(?:\d+|null)\})?\}')
 
 
 class Tally:

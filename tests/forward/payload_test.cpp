@@ -235,11 +235,15 @@ TEST(Payload, RefusesADamagedBodyInsteadOfSendingHalfOfIt) {
     EXPECT_EQ(payload.error().kind, Error::Kind::corrupt);
 }
 
-TEST(Payload, SaysOnlineAndOfflineInTheSameShape) {
+TEST(Payload, SaysOnlineWithTheBacklogAndOfflineWithout) {
     const PayloadIdentity identity{"gw-17", epoch, TimestampUnit::seconds};
-    EXPECT_EQ(status_payload(identity, AgentState::online, "1.2.3", 1'795'371'137'999'999),
-              R"({"agent":"gw-17","state":"online","version":"1.2.3","since":1795371137})");
-    EXPECT_EQ(status_payload(identity, AgentState::offline, "1.2.3", 1'795'371'137'999'999),
+    EXPECT_EQ(status_payload(identity, AgentState::online, "1.2.3", 1'795'371'137'999'999, {}),
+              R"({"agent":"gw-17","state":"online","version":"1.2.3","since":1795371137,)"
+              R"("buffer":{"readings":0,"oldest_age_s":null,"drain_rate":0,"empty_in_s":null}})");
+    const Backlog backlog{1'000, 900, 3'600, 480.5, 2};
+    EXPECT_EQ(json::parse(status_payload(identity, AgentState::online, "1.2.3", 0, backlog))["buffer"],
+              json::parse(R"({"readings":1000,"oldest_age_s":3600,"drain_rate":480.5,"empty_in_s":2})"));
+    EXPECT_EQ(status_payload(identity, AgentState::offline, "1.2.3", 1'795'371'137'999'999, {}),
               R"({"agent":"gw-17","state":"offline","version":"1.2.3","since":1795371137})");
 }
 

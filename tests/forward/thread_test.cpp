@@ -43,6 +43,7 @@ class FakeSource final : public BatchSource {
         for (const std::uint64_t seq : seqs)
             stored_.push_back(lent_.at(seq));
     }
+    Backlog backlog() const override { return {}; }
     void set_link(bool up) override {
         const std::lock_guard lock(mutex_);
         links_.push_back(up);

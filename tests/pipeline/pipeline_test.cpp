@@ -62,14 +62,14 @@ TEST_F(PipelineTest, ClosesABatchAtMaxReadings) {
     EXPECT_EQ(pipeline_->open_readings(), 1u);
 }
 
-TEST_F(PipelineTest, ClosesABatchWhenItsFirstReadingHasWaitedMaxDelay) {
+TEST_F(PipelineTest, ClosesABatchWhenATenthOfMaxDelayIsLeftForTheWay) {
     make({.max_delay = 1s});
     feed("a", 1);
     clock_.advance(600ms);
     feed("a", 2);
-    EXPECT_EQ(pipeline_->step(), clock_.now() + 400ms);
+    EXPECT_EQ(pipeline_->step(), clock_.now() + 300ms);
     EXPECT_TRUE(closed_.empty());
-    clock_.advance(400ms);
+    clock_.advance(300ms);
     EXPECT_EQ(pipeline_->step(), std::nullopt);
     ASSERT_EQ(closed_.size(), 1u);
     EXPECT_EQ(numbers(closed_[0]), (std::vector<double>{1, 2}));
