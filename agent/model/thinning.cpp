@@ -199,6 +199,7 @@ Result<std::vector<Batch>> thin(std::span<const Batch> batches, std::chrono::sec
     }
     output->write(*windows);
     std::vector<Batch> made = output->take();
+    if (made.empty()) return damaged();  // not one reading in all of them
     std::size_t bytes = 0;
     for (const Batch& batch : made)
         bytes += batch.body.size();

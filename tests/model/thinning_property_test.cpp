@@ -263,6 +263,11 @@ TEST(HostileThinning, RefusesBodiesThatAreCutShort) {
     EXPECT_GT(failed, whole.body.size() / 2);  // what ends between two records is whole
 }
 
+TEST(HostileThinning, RefusesBatchesWithoutAReading) {
+    EXPECT_EQ(failure(with_stream(BatchKind::readings, "")), Error::Kind::corrupt);
+    EXPECT_EQ(failure(with_stream(BatchKind::thinned, "")), Error::Kind::corrupt);
+}
+
 // A thinned stream of one reading in these channels; numbers are given as doubles, cast to the type.
 std::string stream_of(const std::vector<ValueType>& types, const std::vector<double>& numbers) {
     ReadingWriter writer;
