@@ -36,6 +36,19 @@ void write_optional(JsonWriter& json, std::string_view key, std::optional<std::i
         json.null();
 }
 
+// As the configuration writes durations, in the largest unit that divides it: "10s", "1m", "6h", "1d".
+std::string step_text(std::chrono::seconds step) {
+    struct Unit {
+        std::int64_t seconds;
+        char letter;
+    };
+    constexpr Unit units[] = {{86'400, 'd'}, {3'600, 'h'}, {60, 'm'}};
+    for (const Unit& unit : units)
+        if (step.count() % unit.seconds == 0)
+            return std::to_string(step.count() / unit.seconds) + unit.letter;
+    return std::to_string(step.count()) + 's';
+}
+
 void write_value(JsonWriter& json, const Value& value) {
     switch (value.type) {
         case ValueType::f64:
@@ -96,6 +109,7 @@ Result<PayloadEncoder::Payload> PayloadEncoder::encode(const BatchHeader& header
         write_gap(json, header, body.reason);
     } else {
         write_tags(json, body.tags);
+        if (header.kind == BatchKind::thinned) json.key("thinned").text(step_text(body.step));
         if (auto written = write_readings(json, header, body.stream); !written) return written.error();
     }
     json.end_object();

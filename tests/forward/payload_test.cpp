@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "model/thinning.hpp"
 #include "support/make_batch.hpp"
 
 namespace holdfast {
@@ -98,6 +99,54 @@ TEST(Payload, NamesTheMessageByAnotherSeqWhenTheBatchTookThePlaceOfOthers) {
     Batch batch = maker.batch(7);
     batch.header.message_seq = 1'000'001;
     EXPECT_EQ(json::parse(encode(batch))["id"], "5f0c1d2e9a7b4c31-1000001");
+}
+
+// Ten readings a second, for a minute.
+Batch minute() {
+    BatchMaker maker("host", {{"site", "plant-3"}});
+    const auto x = maker.channel("x", ValueType::f64);
+    const auto state = maker.channel("state", ValueType::string);
+    for (int i = 0; i < 600; ++i)
+        maker.add(i * 100'000, {Value::of(x, 0.5 * i), Value::of(state, i < 300 ? "idle" : "busy")});
+    return maker.batch(812);
+}
+
+TEST(Payload, SaysOfThinnedReadingsByWhichStep) {
+    const Batch batch = minute();
+    auto made = thin(std::span(&batch, 1), std::chrono::seconds(10)).value();
+    made[0].header.seq = 812;
+    const std::string message = encode(made[0]);
+    EXPECT_TRUE(message.starts_with(
+        R"({"agent":"gw-17","input":"host","id":"5f0c1d2e9a7b4c31-812","tags":{"site":"plant-3"},"thinned":"10s",)"
+        R"("readings":[{"ts":0,"values":{"x":24.75,"x.min":0,"x.max":49.5,"x.count":100,)"
+        R"("state":"idle","state.count":100}},{"ts":10000,)"))
+        << message;
+    EXPECT_EQ(json::parse(message)["readings"].size(), 6U);
+}
+
+TEST(Payload, WritesEachStepAsTheConfigurationWouldHaveIt) {
+    const Batch source = minute();
+    const std::string stream(decode_body(BatchKind::readings, source.body)->stream);
+    std::vector<std::string> steps;
+    for (const std::chrono::seconds step : thinning_steps) {
+        Batch batch = source;
+        batch.header.kind = BatchKind::thinned;
+        batch.body = encode_thinned_head({}, step) + stream;
+        steps.push_back(json::parse(encode(batch))["thinned"]);
+    }
+    EXPECT_EQ(steps, (std::vector<std::string>{"1s", "10s", "1m", "10m", "1h", "6h", "1d"}));
+}
+
+TEST(Payload, StaysWithinTheSizeThatBatchesAreThinnedFor) {
+    constexpr std::size_t most = 2'000;
+    const std::vector<Batch> batches(10, minute());
+    const auto made = thin(batches, std::chrono::seconds(1), Bytes{most}).value();
+    EXPECT_GT(made.size(), 3U);
+    std::size_t largest = 0;
+    for (const Batch& batch : made)
+        largest = std::max(largest, encode(batch).size());
+    EXPECT_LE(largest, most);
+    EXPECT_GT(largest, most / 3) << "the estimate is far from the truth";
 }
 
 TEST(Payload, GivesABatchThatIsSentAgainTheSameBytes) {
