@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "buffer/salvage.hpp"
-
 namespace holdfast {
 namespace {
 
@@ -30,33 +28,6 @@ std::size_t read_ahead_bytes(const BufferConfig& config) {
 Bytes inbox_limit(const BufferConfig& config) {
     const Bytes half{config.memory.count / 2};
     return config.when_full == WhenFull::block ? std::min(half, Bytes{config.max_size.count / 16}) : half;
-}
-
-Result<std::unique_ptr<Buffer>> Buffer::open(const std::filesystem::path& directory,
-                                             const BufferConfig& config, const Clock& clock, Log& log) {
-    std::error_code failed;
-    std::filesystem::create_directories(directory, failed);
-    if (failed)
-        return system_error(Error::Kind::config, "cannot make the directory " + directory.string(),
-                            failed.value());
-    const std::filesystem::path file = directory / "buffer.db";
-    auto database = BatchDatabase::open(file, config.max_size);
-    Result<void> sound;
-    if (database && !(*database)->closed_cleanly()) {
-        sound = (*database)->check();
-        if (!sound) (*database)->abandon();
-    }
-    if (!database) sound = database.error();
-    if (!sound && sound.error().kind == Error::Kind::corrupt) {
-        if (database) database->reset();
-        database = replace_damaged(file, config.max_size, sound.error(), log);
-        if (!database) return database.error();
-    } else if (!sound) {
-        return sound.error();
-    }
-    auto buffer = std::make_unique<StoredBuffer>(file, config, clock, log, std::move(*database));
-    buffer->start();
-    return buffer;
 }
 
 StoredBuffer::StoredBuffer(std::filesystem::path file, const BufferConfig& config, const Clock& clock,

@@ -50,6 +50,8 @@ class StoredBuffer final : public Buffer {
     bool has_room() const override { return !inputs_wait_; }
 
   private:
+    static constexpr std::uint64_t seq_block = 1'000'000;  // seqs reserved at a time
+
     struct Held {
         Batch batch;
         bool stored = false;
@@ -149,7 +151,7 @@ class StoredBuffer final : public Buffer {
     void end_episode_if_over();
     void look_for_room();
 
-    // stored_buffer_commit.cpp: transactions, eviction, and what happens when the disk fails
+    // stored_buffer_commit.cpp: transactions, eviction
     std::uint64_t new_seq();
     bool reserve_due() const;
     bool has_work(Scope scope) const;
@@ -162,6 +164,9 @@ class StoredBuffer final : public Buffer {
     void forget_copies(Priority priority, std::uint64_t seq);
     void now_stored(Held& held);
     void refresh_lanes();
+    Result<void> mark_clean();
+
+    // stored_buffer_recovery.cpp: what happens when the disk fails
     void database_failed(const Error& error);
     void database_works();
     void try_again();
@@ -170,7 +175,6 @@ class StoredBuffer final : public Buffer {
     Result<void> rebuild(const Error& damage);
     Result<void> take_over(std::unique_ptr<BatchDatabase> database);
     Result<void> reconcile();
-    Result<void> mark_clean();
 
     // stored_buffer_retention.cpp: what goes when a bound is reached
     std::int64_t room_needed(const Turn& turn) const;
