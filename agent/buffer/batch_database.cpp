@@ -23,11 +23,6 @@ constexpr std::uint64_t reserved_wal_bytes = 1024 * 1024;
 // is read.
 constexpr std::int64_t most_checked_pages = 8'192;
 
-// Not covered by the checksum, since it may change after the row was written.
-ClockState clock_state(std::int64_t stored) {
-    return stored >= 0 && stored <= 3 ? static_cast<ClockState>(stored) : ClockState::unsynchronised;
-}
-
 std::uint64_t size_of(const std::filesystem::path& file) {
     std::error_code missing;
     const std::uintmax_t size = std::filesystem::file_size(file, missing);
@@ -308,7 +303,8 @@ Result<BatchDatabase::Rows> BatchDatabase::collect(Statement& select, Priority p
             return false;
         }
         bytes += batch->body.size();
-        if (batch->header.input.empty() || row.integer(checksum) != checksum_of(batch->header, batch->body))
+        if (batch->header.input.empty() ||
+            !checksum_matches(batch->header, batch->body, row.integer(checksum)))
             rows.damaged.push_back(std::move(batch->header));
         else
             rows.batches.push_back(std::move(*batch));

@@ -4,9 +4,11 @@
 
 namespace holdfast::batch_row {
 
+namespace {
+
 // Over the body, then over seq, kind, count, first_us, last_us and wall_offset_us as 8 bytes each,
 // little-endian, then likewise over message_seq when it is not 0.
-std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body) {
+std::uint32_t checksum_without_input(const BatchHeader& header, std::string_view batch_body) {
     const std::uint64_t fields[] = {header.seq,
                                     static_cast<std::uint64_t>(header.kind),
                                     header.count,
@@ -18,7 +20,26 @@ std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body)
     for (std::size_t i = 0; i < sizeof bytes; ++i)
         bytes[i] = static_cast<char>(fields[i / 8] >> (i % 8 * 8));
     const std::size_t size = header.message_seq == 0 ? sizeof bytes - 8 : sizeof bytes;
-    return static_cast<std::int32_t>(crc32c({bytes, size}, crc32c(batch_body)));
+    return crc32c({bytes, size}, crc32c(batch_body));
+}
+
+std::int64_t as_stored(std::uint32_t checksum) {
+    return static_cast<std::int32_t>(checksum);
+}
+
+}  // namespace
+
+std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body) {
+    return as_stored(crc32c(header.input, checksum_without_input(header, batch_body)));
+}
+
+bool checksum_matches(const BatchHeader& header, std::string_view batch_body, std::int64_t stored) {
+    const std::uint32_t without = checksum_without_input(header, batch_body);
+    return stored == as_stored(crc32c(header.input, without)) || stored == as_stored(without);
+}
+
+ClockState clock_state(std::int64_t stored) {
+    return stored >= 0 && stored <= 3 ? static_cast<ClockState>(stored) : ClockState::unsynchronised;
 }
 
 namespace {

@@ -43,6 +43,11 @@ inline std::uint64_t to_unsigned(std::int64_t value) {
 
 // As a signed 32-bit number: 4 bytes in the row.
 std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body);
+// Whether the row is as it was written. Rows of schema version 1 have a checksum that leaves out the input.
+bool checksum_matches(const BatchHeader& header, std::string_view batch_body, std::int64_t stored);
+
+// Not covered by the checksum, since it may change after the row was written.
+ClockState clock_state(std::int64_t stored);
 
 std::string table_of(Priority priority);
 std::string meta_key(std::string_view what, Priority priority);
