@@ -32,6 +32,9 @@ inline Batch make_batch(std::uint32_t count = 10, std::string input = "in",
 class BufferInDirectory {
   public:
     explicit BufferInDirectory(BufferConfig wanted = {}) : config(wanted) { open(); }
+    // The directory is made in `parent`, and nothing is opened yet.
+    BufferInDirectory(BufferConfig wanted, const std::filesystem::path& parent)
+        : directory(parent), config(wanted) {}
 
     void open() {
         auto opened = Buffer::open(directory.path(), config, clock, log);

@@ -13,8 +13,9 @@ namespace holdfast::test {
 
 class TempDir {
   public:
-    TempDir() {
-        std::string name = (std::filesystem::temp_directory_path() / "holdfast-test-XXXXXX").string();
+    TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+    explicit TempDir(const std::filesystem::path& parent) {
+        std::string name = (parent / "holdfast-test-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory " + name);
         path_ = name;
     }
