@@ -174,6 +174,7 @@ class StoredBuffer final : public Buffer {
     Result<void> reopen();
     Result<void> rebuild(const Error& damage);
     Result<void> take_over(std::unique_ptr<BatchDatabase> database);
+    void doubt(const Turn& turn);
     Result<void> reconcile();
 
     // stored_buffer_retention.cpp: what goes when a bound is reached
@@ -224,6 +225,8 @@ class StoredBuffer final : public Buffer {
     bool shrinking_ = false;
     bool in_commit_ = false;
     bool reopen_ = false;  // before the next attempt
+    // Rows of a commit that failed: it may have reached the disk, as the next open will show. By seq.
+    std::map<std::uint64_t, std::pair<Priority, std::uint64_t>> in_doubt_;  // readings
 
     DrainPace pace_;
     DrainMeter meter_;

@@ -74,11 +74,20 @@ Result<void> StoredBuffer::commit_once(Scope scope) {
         auto write = database_->write();
         if (!write) return write.error();
         if (auto written = write_turn(*write, turn); !written) return written;
-        return write->commit();
+        auto committed = write->commit();
+        if (!committed) doubt(turn);
+        return committed;
     }();
     in_commit_ = false;
     if (done) apply(turn);
     return done;
+}
+
+void StoredBuffer::doubt(const Turn& turn) {
+    for (const Turn::Insert& insert : turn.inserts) {
+        const BatchHeader& header = insert.held->batch.header;
+        in_doubt_[header.seq] = {header.priority, readings_held(header)};
+    }
 }
 
 StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
@@ -128,6 +137,7 @@ Result<void> StoredBuffer::write_turn(BatchDatabase::Write& write, Turn& turn) {
 }
 
 void StoredBuffer::apply(Turn& turn) {
+    in_doubt_.clear();  // it was written over what a failed commit left
     for (const Turn::Insert& insert : turn.inserts)
         now_stored(*insert.held);
     for (const auto& [priority, seq] : turn.refused)

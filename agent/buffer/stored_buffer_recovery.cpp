@@ -112,8 +112,13 @@ Result<void> StoredBuffer::take_over(std::unique_ptr<BatchDatabase> database) {
     const std::uint64_t reserved = next_seq_ + seq_block;
     auto done = write->adopt(epoch_);
     if (done) done = write->reserve(reserved);
+    // They are in memory still, or were sent or dropped meanwhile: either way the row must not count.
+    for (auto row = in_doubt_.begin(); done && row != in_doubt_.end(); ++row)
+        done = write->erase(row->second.first, row->first, row->second.second);
     if (done) done = write->commit();
     if (!done) return done;
+    in_doubt_.clear();
+    wall_offset_stored_ = false;  // perhaps a fresh one
     database_ = std::move(database);
     reserved_ = reserved;
     return reconcile();
@@ -148,16 +153,22 @@ Result<void> StoredBuffer::reconcile() {
         });
         held_after += database_->totals(priority).readings - own.acked_readings;
     }
-    for (auto& [key, gap] : gaps_.gaps())
-        if (gap.stored && !database_->contains(Priority::high, gap.batch.header.seq).value_or(false)) {
+    for (auto& [key, gap] : gaps_.gaps()) {
+        if (!gap.stored) continue;
+        const std::uint64_t seq = gap.batch.header.seq;
+        auto row = database_->read(Priority::high, seq, seq, {1, 1}, [](std::uint64_t) { return true; });
+        if (!row || row->batches.empty()) {
             gap.stored = false;
             gap.changed = true;
+        } else if (row->batches[0].header.count > gap.batch.header.count) {
+            gap.batch = std::move(row->batches[0]);  // it grew in a commit that failed, and yet was done
         }
+    }
     std::sort(unstored_.begin(), unstored_.end(),
               [](const Unstored& a, const Unstored& b) { return a.seq < b.seq; });
     const std::uint64_t lost = saturating_subtract(held_before, requeued + held_after);
     dropped_readings_ += lost;
-    if (lost > 0) log_.error(std::to_string(lost) + " readings were lost with the damaged buffer");
+    if (lost > 0) log_.error(std::to_string(lost) + " readings that were in the buffer are no longer there");
     refresh_lanes();
     return {};
 }

@@ -114,6 +114,26 @@ TEST(BufferFaults, AFailedSyncLosesNothing) {
     EXPECT_EQ(found.size(), 100);
 }
 
+// A commit whose sync fails is in the WAL all the same, and the next open finds it.
+TEST(BufferFaults, WhatWasSentWhileItsCommitWasInDoubtIsNotCountedAgain) {
+    FaultyBuffer faulty;
+    BufferInDirectory& test = faulty.test;
+    test.append(make_batch());
+    faulty.disk.sync_result = SQLITE_IOERR_FSYNC;
+    test.pass(test.config.commit_interval);
+    test.buffer->set_link(true);
+    const auto batch = test.buffer->peek();
+    ASSERT_TRUE(batch);
+    test.buffer->ack(batch->header.seq);
+    faulty.disk.sync_result = SQLITE_OK;
+    test.pass(minutes(2));
+    EXPECT_EQ(test.buffer->status().last_error, "");
+    EXPECT_EQ(test.buffer->status().acked_readings, 10);
+    EXPECT_EQ(test.buffer->status().readings, 0);
+    test.reopen();
+    EXPECT_EQ(test.buffer->status().readings, 0);
+}
+
 TEST(BufferFaults, CloseSaysThatReadingsAreLost) {
     FaultyBuffer faulty;
     faulty.test.append(make_batch());
