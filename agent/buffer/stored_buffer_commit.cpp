@@ -216,6 +216,7 @@ Result<void> StoredBuffer::close() {
         try_again();
     else
         commit(Scope::all);
+    if (retry_at_) try_again();  // the fault may have been a passing one
     // A database that turned out damaged was replaced by a fresh one, which does not have the rest yet.
     for (int attempt = 0; attempt < most_attempts && !retry_at_ && has_work(Scope::all); ++attempt)
         commit(Scope::all);
@@ -226,6 +227,7 @@ Result<void> StoredBuffer::close() {
                          " readings could not be written to the buffer and are lost: " + last_error_};
     } else {
         done = mark_clean();
+        if (!done) done = mark_clean();
     }
     if (full_.active)
         log_.info(std::to_string(full_.dropped) + " readings were dropped since the buffer was full");
