@@ -157,7 +157,8 @@ Result<void> BatchDatabase::load_lane(Priority priority) {
     const auto batches = meta(meta_key("batches", priority));
     const auto readings = meta(meta_key("readings", priority));
     const auto through = meta(meta_key("counted", priority));
-    if (!batches || !readings || !through) return Error{Error::Kind::corrupt, "its totals can't be read"};
+    for (const auto* number : {&batches, &readings, &through})
+        if (!*number) return number->error();
     book = {{*batches, *readings}, *through, *through, 0};
     auto rest = database_.prepare(
         "SELECT count(*), ifnull(sum(iif(kind=1, 0, count)), 0), ifnull(max(seq), 0) FROM " +
@@ -190,7 +191,10 @@ Result<void> BatchDatabase::set_meta(std::string_view key, std::uint64_t value) 
 
 Result<void> BatchDatabase::check() {
     if (file_pages() > most_checked_pages) return {};
-    const auto verdict = database_.text("PRAGMA quick_check(1)");
+    auto verdict = database_.text("PRAGMA quick_check(1)");
+    // A page that could not be had for want of memory is reported like a damaged one, but the next time it is
+    // there.
+    if (verdict && *verdict != "ok") verdict = database_.text("PRAGMA quick_check(1)");
     if (!verdict) return verdict.error();
     if (*verdict != "ok") return Error{Error::Kind::corrupt, file_.string() + ": " + *verdict};
     return {};
