@@ -12,14 +12,6 @@
 namespace holdfast::test {
 namespace {
 
-BufferConfig small(Durability durability = Durability::offline) {
-    BufferConfig config;
-    config.max_size = mebibytes(1);
-    config.durability = durability;
-    config.when_full = WhenFull::drop_oldest;
-    return config;
-}
-
 std::size_t images() {
     return how_many("HOLDFAST_CRASH_IMAGES", 1'000, 100);
 }
@@ -60,20 +52,20 @@ CrashRun::Before filled(const BufferConfig& config, int batches, std::size_t byt
 }
 
 TEST(PowerCut, WhileTheFileIsMade) {
-    CrashRun run(small());
+    CrashRun run(small_buffer());
     run.close();
     survives(run);
 }
 
 TEST(PowerCut, WhileBatchesAreCommitted) {
-    CrashRun run(small());
+    CrashRun run(small_buffer());
     for (int round = 0; round < 12; ++round)
         fill(run, 1 + round * 2);
     survives(run);
 }
 
 TEST(PowerCut, WhileBatchesAreCommittedBeforeTheyAreSent) {
-    CrashRun run(small(Durability::strict));
+    CrashRun run(small_buffer(Durability::strict));
     run.buffer().set_link(true);
     for (int round = 0; round < 12; ++round) {
         fill(run, 6);
@@ -85,7 +77,7 @@ TEST(PowerCut, WhileBatchesAreCommittedBeforeTheyAreSent) {
 }
 
 TEST(PowerCut, WhileBatchesAreSentFromMemory) {
-    CrashRun run(small());
+    CrashRun run(small_buffer());
     for (int round = 0; round < 20; ++round) {
         run.buffer().set_link(round % 5 != 4);
         for (int i = 0; i < 5; ++i)
@@ -99,7 +91,7 @@ TEST(PowerCut, WhileBatchesAreSentFromMemory) {
 }
 
 TEST(PowerCut, WhileWhatWasAcknowledgedIsDeleted) {
-    CrashRun run(small(), filled(small(), 200, 1'500));
+    CrashRun run(small_buffer(), filled(small_buffer(), 200, 1'500));
     run.buffer().set_link(true);
     for (int round = 0; round < 8; ++round) {
         for (int i = 0; i < 20; ++i)
@@ -111,7 +103,7 @@ TEST(PowerCut, WhileWhatWasAcknowledgedIsDeleted) {
 }
 
 TEST(PowerCut, WhileTheOldestAreDropped) {
-    CrashRun run(small(), filled(small(), 150, 4'000));
+    CrashRun run(small_buffer(), filled(small_buffer(), 150, 4'000));
     for (int round = 0; round < 10; ++round)
         fill(run, 6, 5'000);
     EXPECT_GT(run.dropped(), 0);
@@ -119,7 +111,7 @@ TEST(PowerCut, WhileTheOldestAreDropped) {
 }
 
 TEST(PowerCut, WhileTheWalIsWrittenBackAndCutOff) {
-    CrashRun run(small());
+    CrashRun run(small_buffer());
     for (int round = 0; round < 8; ++round)
         fill(run, 3, 20'000);
     run.close();
@@ -129,7 +121,7 @@ TEST(PowerCut, WhileTheWalIsWrittenBackAndCutOff) {
 }
 
 TEST(PowerCut, WhileTheFileShrinks) {
-    CrashRun run(small(), filled(small(), 300, 2'000));
+    CrashRun run(small_buffer(), filled(small_buffer(), 300, 2'000));
     run.buffer().set_link(true);
     while (run.peek()) {
     }
@@ -142,7 +134,7 @@ TEST(PowerCut, WhileTheFileShrinks) {
 }
 
 TEST(PowerCut, WhileItIsClosedAndOpened) {
-    CrashRun run(small(), filled(small(), 20, 1'000));
+    CrashRun run(small_buffer(), filled(small_buffer(), 20, 1'000));
     for (int round = 0; round < 6; ++round) {
         run.append(Priority::high);
         run.close();
@@ -153,14 +145,14 @@ TEST(PowerCut, WhileItIsClosedAndOpened) {
 
 TEST(PowerCut, WhileItStartsAfterAKill) {
     const auto killed = [] {
-        CrashRun run(small());
+        CrashRun run(small_buffer());
         for (int round = 0; round < 3; ++round)
             fill(run, 20, 2'000);
         DiskImage files = run.files();
         run.finish();
         return run.handed_over(std::move(files));
     };
-    CrashRun run(small(), killed());
+    CrashRun run(small_buffer(), killed());
     run.append();
     run.close();
     survives(run);
@@ -168,7 +160,7 @@ TEST(PowerCut, WhileItStartsAfterAKill) {
 
 // Were a sync only said to be done, this harness would show it.
 CrashReport with_lies(RecordingVfs::Lies lies) {
-    CrashRun run(small(), std::move(lies));
+    CrashRun run(small_buffer(), std::move(lies));
     for (int round = 0; round < 6; ++round)
         fill(run, 3, 20'000);
     run.finish();

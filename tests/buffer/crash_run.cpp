@@ -20,26 +20,6 @@ std::string text_of(std::uint64_t number) {
     return text;
 }
 
-std::size_t number_of(const Batch& batch) {
-    return std::stoul(batch.body.substr(encode_body_head({{"room", "b2"}}).size(), digits));
-}
-
-bool same(const Batch& a, const Batch& b) {
-    const BatchHeader& x = a.header;
-    const BatchHeader& y = b.header;
-    return x.input == y.input && x.priority == y.priority && x.kind == y.kind && x.count == y.count &&
-           x.first_us == y.first_us && x.last_us == y.last_us && x.boot == y.boot &&
-           x.wall_offset_us == y.wall_offset_us && x.clock_synchronised == y.clock_synchronised &&
-           a.body == b.body;
-}
-
-bool was_set_aside(const fs::path& directory) {
-    const auto entries = fs::directory_iterator(directory);
-    return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-        return entry.path().filename().string().find(".corrupt-") != std::string::npos;
-    });
-}
-
 }  // namespace
 
 fs::path fast_directory() {
@@ -61,6 +41,26 @@ Batch numbered_batch(std::uint64_t number, Priority priority, std::size_t bytes)
     batch.header.first_us += static_cast<std::int64_t>(number);
     batch.body.replace(encode_body_head({{"room", "b2"}}).size(), digits, text_of(number));
     return batch;
+}
+
+std::size_t number_of(const Batch& batch) {
+    return std::stoul(batch.body.substr(encode_body_head({{"room", "b2"}}).size(), digits));
+}
+
+bool same(const Batch& a, const Batch& b) {
+    const BatchHeader& x = a.header;
+    const BatchHeader& y = b.header;
+    return x.input == y.input && x.priority == y.priority && x.kind == y.kind && x.count == y.count &&
+           x.first_us == y.first_us && x.last_us == y.last_us && x.boot == y.boot &&
+           x.wall_offset_us == y.wall_offset_us && x.clock == y.clock && a.body == b.body;
+}
+
+BufferConfig small_buffer(Durability durability) {
+    BufferConfig config;
+    config.max_size = mebibytes(1);
+    config.durability = durability;
+    config.when_full = WhenFull::drop_oldest;
+    return config;
 }
 
 CrashRun::CrashRun(BufferConfig config, RecordingVfs::Lies lies)
@@ -173,7 +173,8 @@ std::uint64_t CrashRun::highest_given(std::size_t cut) const {
     return highest;
 }
 
-std::string CrashRun::compare(const std::vector<Batch>& offered, std::size_t cut) const {
+std::string CrashRun::compare(const std::vector<Batch>& offered, const std::set<std::size_t>& saved,
+                              std::size_t cut) const {
     std::vector<bool> found(promises_.size());
     std::uint64_t told = 0;
     for (const Batch& batch : offered) {
@@ -195,7 +196,8 @@ std::string CrashRun::compare(const std::vector<Batch>& offered, std::size_t cut
     std::string first;
     for (std::size_t number = 0; number < promises_.size(); ++number) {
         const Promise& promise = promises_[number];
-        if (found[number] || promise.committed > cut || promise.acked <= cut) continue;
+        if (found[number] || saved.contains(number) || promise.committed > cut || promise.acked <= cut)
+            continue;
         missing += promise.batch.header.count;
         if (first.empty()) first = ", the first is batch " + std::to_string(number);
     }
@@ -242,7 +244,7 @@ std::string CrashRun::check(const fs::path& directory, std::size_t cut, Toleranc
         return all;
     };
     buffer.set_link(true);
-    if (std::string wrong = compare(peek_all(), cut); !wrong.empty()) return wrong;
+    if (std::string wrong = compare(peek_all(), set_aside(directory), cut); !wrong.empty()) return wrong;
     buffer.append(numbered_batch(promises_.size()));
     settle();
     const std::vector<Batch> last = peek_all();
@@ -253,11 +255,53 @@ std::string CrashRun::check(const fs::path& directory, std::size_t cut, Toleranc
     return integrity(directory / "buffer.db");
 }
 
+int open_alone(const fs::path& file, sqlite3** connection) {
+    const int code = sqlite3_open_v2(file.c_str(), connection, SQLITE_OPEN_READWRITE, nullptr);
+    if (code != SQLITE_OK) return code;
+    return sqlite3_exec(*connection, "PRAGMA locking_mode=EXCLUSIVE", nullptr, nullptr, nullptr);
+}
+
+namespace {
+
+std::vector<fs::path> sets_aside(const fs::path& directory) {
+    std::vector<fs::path> sets;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+        const std::string name = entry.path().filename();
+        if (name.find(".corrupt-") != std::string::npos && !name.ends_with("-wal"))
+            sets.push_back(entry.path());
+    }
+    return sets;
+}
+
+}  // namespace
+
+bool was_set_aside(const fs::path& directory) {
+    return !sets_aside(directory).empty();
+}
+
+std::set<std::size_t> set_aside(const fs::path& directory) {
+    std::set<std::size_t> numbers;
+    for (const fs::path& file : sets_aside(directory)) {
+        sqlite3* connection = nullptr;
+        open_alone(file, &connection);
+        for (const char* table : {"batches_low", "batches_normal", "batches_high"})
+            sqlite3_exec(
+                connection, ("SELECT body FROM " + std::string(table) + " WHERE kind=0").c_str(),
+                [](void* to, int, char** values, char**) {
+                    static_cast<std::set<std::size_t>*>(to)->insert(number_of({{}, values[0]}));
+                    return 0;
+                },
+                &numbers, nullptr);
+        sqlite3_close(connection);
+    }
+    return numbers;
+}
+
 std::string integrity(const fs::path& file) {
     sqlite3* connection = nullptr;
     sqlite3_stmt* statement = nullptr;
     std::string verdict;
-    int code = sqlite3_open_v2(file.c_str(), &connection, SQLITE_OPEN_READWRITE, nullptr);
+    int code = open_alone(file, &connection);
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(connection, "PRAGMA integrity_check", -1, &statement, nullptr);
     if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {

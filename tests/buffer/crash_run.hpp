@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,13 @@ std::size_t how_many(const char* variable, std::size_t usual, std::size_t under_
 
 // A batch that differs from all others: its body holds the number.
 Batch numbered_batch(std::uint64_t number, Priority priority = Priority::normal, std::size_t bytes = 300);
+
+std::size_t number_of(const Batch& batch);
+// But for the seq, which the buffer gives.
+bool same(const Batch& a, const Batch& b);
+
+// At most 1 MiB, so that it is soon full and its WAL soon written back.
+BufferConfig small_buffer(Durability durability = Durability::offline);
 
 // The numbers are positions in the recording.
 struct Promise {
@@ -72,7 +80,7 @@ class CrashRun {
     Before handed_over(DiskImage files) const { return {std::move(files), promises_, dropped()}; }
 
     struct Tolerance {
-        bool set_aside = false;  // the buffer may take the file for damaged, if it saves what is in it
+        bool set_aside = false;  // the buffer may take the file for damaged, if what is in it stays there
     };
     // Opens the buffer in a directory as power left it at that position; says what is wrong with it, if
     // anything.
@@ -86,7 +94,8 @@ class CrashRun {
     std::size_t now() const { return disk_->position(); }
     void note();
     void note_seq(const Batch& batch);
-    std::string compare(const std::vector<Batch>& offered, std::size_t cut) const;
+    std::string compare(const std::vector<Batch>& offered, const std::set<std::size_t>& saved,
+                        std::size_t cut) const;
     std::string count_gaps(std::uint64_t missing, std::uint64_t told, std::size_t cut) const;
     std::uint64_t highest_given(std::size_t cut) const;
 
@@ -99,6 +108,13 @@ class CrashRun {
     std::uint64_t epoch_ = 0;
     Recording recording_;
 };
+
+// With a WAL, but without shared memory, which the VFSs of these tests don't have.
+int open_alone(const std::filesystem::path& file, sqlite3** connection);
+
+bool was_set_aside(const std::filesystem::path& directory);
+// The numbers of the batches in files that the buffer took for damaged and set aside.
+std::set<std::size_t> set_aside(const std::filesystem::path& directory);
 
 // Opens the file as any SQLite does and looks for damage; empty: there is none.
 std::string integrity(const std::filesystem::path& file);
