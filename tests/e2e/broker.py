@@ -27,9 +27,11 @@ def free_port():
 
 
 class Broker:
-    """`extra` is appended to the listener's configuration; the port stays the same over stop() and start()."""
+    """`extra` is appended to the listener's configuration; the port stays the same over stop() and start().
 
-    def __init__(self, directory, authority, server_pair, tls=True, extra=()):
+    A `plain` one keeps no sessions and logs errors only: for benchmarks."""
+
+    def __init__(self, directory, authority, server_pair, tls=True, extra=(), plain=False):
         self.port = free_port()
         self.log_path = os.path.join(directory, "mosquitto.log")
         self._config = os.path.join(directory, "mosquitto.conf")
@@ -40,8 +42,9 @@ class Broker:
         if not any(line.startswith("password_file") for line in extra):
             lines.append("allow_anonymous true")
         # Sessions survive a restart, so that the subscriber misses nothing; no limit makes the broker itself lose messages.
-        lines += [*extra, f"user {getpass.getuser()}", "persistence true", f"persistence_location {directory}/",
-                  "max_queued_messages 0", "log_type all", "log_timestamp false", f"log_dest file {self.log_path}"]
+        lines += [*extra, f"user {getpass.getuser()}", f"persistence {'false' if plain else 'true'}",
+                  f"persistence_location {directory}/", "max_queued_messages 0",
+                  f"log_type {'error' if plain else 'all'}", "log_timestamp false", f"log_dest file {self.log_path}"]
         with open(self._config, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 

@@ -1,4 +1,4 @@
-"""What /proc says of processes: alive or not, children, memory."""
+"""What /proc says of processes: alive or not, children, memory, processor time."""
 import os
 
 
@@ -30,3 +30,22 @@ def pss_kib(pid):
             if line.startswith("Pss:"):
                 return int(line.split()[1])
     raise AssertionError("no Pss in smaps_rollup")
+
+
+def tree_pss_kib(pid):
+    total = 0
+    for member in [pid, *descendants(pid)]:
+        try:
+            total += pss_kib(member)
+        except OSError:
+            continue  # it has ended
+    return total
+
+
+def cpu_seconds(pid):
+    """Of all threads that live, to the nanosecond."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="utf-8") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
