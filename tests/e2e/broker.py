@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 
 import paho.mqtt.client as paho
@@ -90,6 +91,7 @@ class Received:
     payload: bytes
     qos: int
     retained: bool
+    arrived: float  # wall time
 
 
 class Subscriber:
@@ -128,4 +130,5 @@ class Subscriber:
 
     def _keep(self, _client, _data, message):
         with self._lock:
-            self._messages.append(Received(message.topic, message.payload, message.qos, bool(message.retain)))
+            self._messages.append(Received(message.topic, message.payload, message.qos, bool(message.retain),
+                                           time.time()))

@@ -45,8 +45,8 @@ class EndToEnd(unittest.TestCase):
         self.addCleanup(subscriber.stop)
         return subscriber
 
-    def make_agent(self, config, started=True, environment=None):
-        agent = Agent(self.make_directory("agent"), config)
+    def make_agent(self, config, started=True, environment=None, directory=None):
+        agent = Agent(directory or self.make_directory("agent"), config)
         self.agents.append(agent)
         self.addCleanup(agent.cleanup)
         return agent.start(environment) if started else agent

@@ -49,3 +49,9 @@ def cpu_seconds(pid):
         with open(f"/proc/{pid}/task/{task}/schedstat", encoding="utf-8") as file:
             total += int(file.read().split()[0])
     return total / 1e9
+
+
+def bytes_read(pid):
+    """By read calls, whether or not the disk was asked."""
+    with open(f"/proc/{pid}/io", encoding="utf-8") as file:
+        return int(next(line for line in file if line.startswith("rchar:")).split()[1])
