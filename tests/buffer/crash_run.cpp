@@ -26,13 +26,14 @@ fs::path fast_directory() {
     return ::access("/dev/shm", W_OK | X_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
 }
 
-std::size_t how_many(const char* variable, std::size_t usual, [[maybe_unused]] std::size_t under_sanitizers) {
-    if (const char* wanted = std::getenv(variable)) return std::strtoul(wanted, nullptr, 10);
+std::size_t how_many(const char* variable, std::size_t usual, std::size_t under_sanitizers) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return under_sanitizers;
+    constexpr bool sanitized = true;
 #else
-    return usual;
+    constexpr bool sanitized = false;
 #endif
+    if (const char* wanted = std::getenv(variable)) return std::strtoul(wanted, nullptr, 10);
+    return sanitized ? under_sanitizers : usual;
 }
 
 Batch numbered_batch(std::uint64_t number, Priority priority, std::size_t bytes) {
