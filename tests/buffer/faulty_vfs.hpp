@@ -2,16 +2,13 @@
 // default while it lives.
 #pragma once
 
-#include <sqlite3.h>
+#include "buffer/shim_vfs.hpp"
 
 namespace holdfast::test {
 
-class FaultyVfs : private sqlite3_vfs {
+class FaultyVfs final : public ShimVfs {
   public:
-    FaultyVfs();
-    FaultyVfs(const FaultyVfs&) = delete;
-    FaultyVfs& operator=(const FaultyVfs&) = delete;
-    ~FaultyVfs();
+    FaultyVfs() : ShimVfs("faulty") {}
 
     // From now on writes fail with this code (SQLITE_FULL, SQLITE_IOERR_WRITE); SQLITE_OK: they work.
     int write_result = SQLITE_OK;
@@ -20,9 +17,20 @@ class FaultyVfs : private sqlite3_vfs {
     int read_result = SQLITE_OK;
 
   private:
-    struct File;
-    sqlite3_vfs* base_;
-    sqlite3_io_methods methods_{};
+    int before(FileCall& call) override {
+        switch (call.kind) {
+            case FileCall::Kind::write:
+                return write_result;
+            case FileCall::Kind::sync:
+                return sync_result;
+            case FileCall::Kind::open:
+                return open_result;
+            case FileCall::Kind::read:
+                return read_result;
+            default:
+                return SQLITE_OK;
+        }
+    }
 };
 
 }  // namespace holdfast::test
