@@ -198,6 +198,7 @@ class StoredBuffer final : public Buffer {
     std::int64_t lived_s() const;
     void look_at_clock();
     Result<void> write_clocks(BatchDatabase::Write& write, const Turn& turn);
+    Result<void> keep_sent_clocks(BatchDatabase::Write& write) const;
     void correct(BatchHeader& header);
     void sent_as_it_is(Held& held);
 

@@ -33,9 +33,15 @@ Result<void> StoredBuffer::write_clocks(BatchDatabase::Write& write, const Turn&
     if (!turn.acked.empty() || turn.dropped_readings > 0)
         if (auto done = write.set_lived(std::chrono::seconds(lived_s())); !done) return done;
     if (!wall_offset_us_ || wall_offset_stored_) return {};
+    if (auto done = keep_sent_clocks(write); !done) return done;
+    return write.set_wall_offset(boot_, *wall_offset_us_);
+}
+
+// Before the offset is on disk, or another start may find it.
+Result<void> StoredBuffer::keep_sent_clocks(BatchDatabase::Write& write) const {
     for (const auto& [seq, priority] : sent_unsynchronised_)
         if (auto done = write.keep_clock(priority, seq); !done) return done;
-    return write.set_wall_offset(boot_, *wall_offset_us_);
+    return {};
 }
 
 void StoredBuffer::correct(BatchHeader& header) {

@@ -244,6 +244,7 @@ Result<void> StoredBuffer::mark_clean() {
     if (!write) return write.error();
     if (auto done = write->reserve(next_seq_); !done) return done;
     if (auto done = write->set_lived(std::chrono::seconds(lived_s())); !done) return done;
+    if (auto done = keep_sent_clocks(*write); !done) return done;
     if (auto done = write->mark_clean(); !done) return done;
     return write->commit();
 }

@@ -1,6 +1,8 @@
 // What the tests of the buffer share: batches to put in, and a buffer in a directory of its own.
 #pragma once
 
+#include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +55,22 @@ class BufferInDirectory {
     void append(Batch batch) {
         batch.header.arrived = clock.now();
         buffer->append(std::move(batch));
+    }
+    // The files as they are now, and back again: what a killed process leaves.
+    using Files = std::map<std::string, std::string>;
+    Files copy_files() const {
+        Files files;
+        for (const char* name : {"buffer.db", "buffer.db-wal"}) {
+            std::ifstream file(directory / name, std::ios::binary);
+            if (file) files[name] = std::string(std::istreambuf_iterator<char>(file), {});
+        }
+        return files;
+    }
+    void put_files(const Files& files) {
+        std::filesystem::remove(directory / "buffer.db");
+        std::filesystem::remove(directory / "buffer.db-wal");
+        for (const auto& [name, content] : files)
+            std::ofstream(directory / name, std::ios::binary) << content;
     }
     // Steps until nothing more is due now.
     void settle() {
