@@ -272,7 +272,8 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
         if (!found) return found.error();
     }
     header.boot = boot_id->second;
-    batch.body = row.bytes(body);
+    // One that can't be decompressed stays empty, which its checksum tells.
+    batch.body = packing_.unpack(row.bytes(body)).value_or(std::string());
     return batch;
 }
 
@@ -351,6 +352,11 @@ void BatchDatabase::look_at_disk(std::optional<Bytes> floor) {
     const std::uint64_t taken = kept_free > ~wal_growth ? ~std::uint64_t{0} : kept_free + wal_growth;
     const std::uint64_t spare = available > taken ? available - taken : 0;
     most_pages_ = std::min(most_pages_, file_pages() + to_signed(spare) / page_bytes);
+}
+
+void BatchDatabase::lift_limit() {
+    budget_.database_pages = std::numeric_limits<std::int32_t>::max() / 2;
+    (void)database_.execute(("PRAGMA max_page_count=" + std::to_string(budget_.database_pages)).c_str());
 }
 
 std::uint64_t BatchDatabase::transaction_bytes() const {

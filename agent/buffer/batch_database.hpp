@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "buffer/packing.hpp"
 #include "buffer/sqlite.hpp"
 #include "model/batch.hpp"
 
@@ -134,6 +135,8 @@ class BatchDatabase {
     // truncate_wal().
     Result<void> shrink(std::int64_t pages);
     Result<void> truncate_wal();
+    // The file may grow beyond max_size from now on.
+    void lift_limit();
     // Bodies in one transaction.
     std::uint64_t transaction_bytes() const;
 
@@ -191,6 +194,7 @@ class BatchDatabase {
     std::map<BootId, std::int64_t> boot_refs_;
     std::map<std::int64_t, BootId> boot_ids_;
     std::map<BootId, std::optional<std::int64_t>> wall_offsets_;
+    Packing packing_;
     Book book_;
     std::uint64_t epoch_ = 0;
     bool closed_cleanly_ = true;

@@ -68,7 +68,7 @@ Result<void> BatchDatabase::Write::put(const Batch& batch) {
                     .bind(1 + wall_offset_us, header.wall_offset_us)
                     .bind(1 + synchronised, static_cast<std::int64_t>(header.clock))
                     .bind(1 + checksum, checksum_of(header, batch.body))
-                    .bind_blob(1 + body, batch.body)
+                    .bind_blob(1 + body, database_->packing_.pack(batch.body))
                     .bind(1 + arrived_s, header.arrived_s)
                     .bind(1 + message_seq, to_signed(header.message_seq))
                     .run();

@@ -383,7 +383,8 @@ void StoredBuffer::look_for_room() {
     bool wait = memory_bytes_ > config_.memory.count;
     if (!wait && database_ && !retry_at_) {
         const auto free = database_->free_pages();
-        const auto under_way = static_cast<std::int64_t>(2 * inbox_limit(config_).count + unstored_bytes_);
+        // A row takes up to twice its bytes.
+        const auto under_way = static_cast<std::int64_t>(2 * (inbox_limit(config_).count + unstored_bytes_));
         wait = held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
     }
     if (wait == std::exchange(inputs_wait_, wait)) return;

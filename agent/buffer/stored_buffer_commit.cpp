@@ -212,6 +212,11 @@ void StoredBuffer::refresh_lanes() {
 }
 
 Result<void> StoredBuffer::close() {
+    // What waits for room would be lost: it goes beyond max_size, by no more than memory holds.
+    if (held_back_ && database_) {
+        database_->lift_limit();
+        held_back_ = false;
+    }
     if (retry_at_)
         try_again();
     else

@@ -40,6 +40,10 @@ Batch numbered_batch(std::uint64_t number, Priority priority, std::size_t bytes)
     Batch batch = make_batch(static_cast<std::uint32_t>(1 + number % 7), "in" + std::to_string(number % 3),
                              priority, bytes);
     batch.header.first_us += static_cast<std::int64_t>(number);
+    // The same each time that it is made.
+    std::mt19937 noise(static_cast<std::mt19937::result_type>(number));
+    for (std::size_t at = encode_body_head({{"room", "b2"}}).size(); at < batch.body.size(); ++at)
+        batch.body[at] = static_cast<char>(noise());
     batch.body.replace(encode_body_head({{"room", "b2"}}).size(), digits, text_of(number));
     return batch;
 }

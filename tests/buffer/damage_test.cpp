@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "buffer/batch_row.hpp"
@@ -116,18 +117,26 @@ TEST(BufferDamage, SalvagesTheRowsThatCanBeRead) {
 
 TEST(BufferDamage, ARowWithAFlippedBitIsDroppedCountedAndTold) {
     BufferInDirectory test;
-    fill(test, 3);
+    const Batch marked = make_batch();
+    test.append(marked);
+    fill(test, 2);
     test.close();
     std::fstream file(test.directory / "buffer.db", std::ios::in | std::ios::out | std::ios::binary);
     const std::string content(std::istreambuf_iterator<char>(file), {});
-    overwrite(test.directory / "buffer.db", content.find("xxxxxxxx") + 4, "y");
+    const std::size_t at = content.find(marked.body.substr(20));
+    ASSERT_NE(at, std::string::npos);
+    overwrite(test.directory / "buffer.db", at + 4, std::string(1, static_cast<char>(content[at + 4] ^ 1)));
     test.open();
     test.buffer->set_link(true);
-    EXPECT_EQ(test.peek_all().size(), 2);
-    EXPECT_EQ(test.buffer->status().dropped_readings, 10);
+    auto all = test.peek_all();
     test.pass(test.config.commit_interval);
-    const auto gap = test.buffer->peek();
-    ASSERT_TRUE(gap);
+    for (Batch& later : test.peek_all())
+        all.push_back(std::move(later));
+    ASSERT_EQ(all.size(), 3);
+    EXPECT_EQ(test.buffer->status().dropped_readings, 10);
+    const auto gap = std::find_if(all.begin(), all.end(),
+                                  [](const Batch& batch) { return batch.header.kind == BatchKind::gap; });
+    ASSERT_NE(gap, all.end());
     EXPECT_EQ(decode_body(BatchKind::gap, gap->body)->reason, GapReason::damaged);
     EXPECT_EQ(gap->header.count, 10);
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@
 
 namespace holdfast::test {
 
-// A batch of `count` readings with a body of `bytes` bytes that starts as a real one does.
+// A batch of `count` readings with a body of `bytes` bytes that starts as a real one does, goes on in a way that
+// can't be compressed, and is another each time.
 inline Batch make_batch(std::uint32_t count = 10, std::string input = "in",
                         Priority priority = Priority::normal, std::size_t bytes = 100) {
     Batch batch;
@@ -27,7 +29,9 @@ inline Batch make_batch(std::uint32_t count = 10, std::string input = "in",
     batch.header.wall_offset_us = 1'795'371'137'123'000;
     batch.header.clock = ClockState::synchronised;
     batch.body = encode_body_head({{"room", "b2"}});
-    batch.body.resize(std::max(bytes, batch.body.size()), 'x');
+    static std::mt19937 noise;
+    while (batch.body.size() < bytes)
+        batch.body += static_cast<char>(noise());
     return batch;
 }
 
