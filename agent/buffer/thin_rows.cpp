@@ -45,9 +45,15 @@ std::optional<seconds> useful_step(const Group& group, std::optional<seconds> mo
 }
 
 void merge(Group group, const MostStep& most, std::vector<Coarser>& out) {
-    const auto step = useful_step(group, most(group.rows.back().header));
+    const auto limit = most(group.rows.back().header);
+    auto step = useful_step(group, limit);
     if (!step) return;
     auto merged = thin(group.rows, *step);
+    // Full: two or three readings take less than what stands for them; with a limit this is the coarsest
+    // step.
+    while (!merged && merged.error().kind == Error::Kind::full && !limit &&
+           (step = next_thinning_step(*step)))
+        merged = thin(group.rows, *step);
     if (!merged) return;
     Coarser coarser;
     for (Batch& row : group.rows)
