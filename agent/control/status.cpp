@@ -74,6 +74,7 @@ void put_input(JsonWriter& json, const InputStatus& input) {
     json.key("pid").number(input.pid);
     json.key("readings").number(input.readings);
     json.key("errors").number(input.errors);
+    json.key("missed").number(input.missed);
     json.key("non_finite").number(input.non_finite);
     json.key("restarts").number(input.restarts);
     json.key("last_error").any_text(input.last_error);
@@ -119,8 +120,9 @@ std::string broker_text(const ForwardStatus& forward, std::int64_t wall_us) {
 void put_input_line(std::string& out, const InputStatus& input, std::size_t name_width) {
     out += "  " + input.name + std::string(name_width - input.name.size() + 2, ' ');
     out += std::string(to_string(input.state)) + ", " + std::to_string(input.readings) + " readings, " +
-           std::to_string(input.errors) + " errors, " + std::to_string(input.restarts) + " restarts (" +
-           input.plugin + ")\n";
+           std::to_string(input.errors) + " errors, ";
+    if (input.missed > 0) out += std::to_string(input.missed) + " missed, ";
+    out += std::to_string(input.restarts) + " restarts (" + input.plugin + ")\n";
     if (!input.last_error.empty()) out += "    last error: " + input.last_error + "\n";
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -20,6 +21,8 @@ constexpr Micros beat{frame::beat_us};
 // A plugin that wants its next sample at once is interrupted by other duties
 // this often.
 constexpr Micros busy_look{1'000};
+// Every sample may be too slow for its interval: they are reported together.
+constexpr Micros missed_report{1'000'000};
 
 // Those polled before what the plugin watches.
 constexpr std::size_t own_descriptors = 2;
@@ -62,6 +65,7 @@ void Runner::step() {
 
 void Runner::end() {
     report_errors();
+    report_missed(report_missed_again_);
     outlet_.flush();
     if (services_.has_finished()) outlet_.send(frame::Finished{});
     if (state_ == State::running) close();
@@ -138,6 +142,7 @@ void Runner::sample(MonoTime now) {
     if (!end_call(code)) return;
     schedule_.end_sample(is_failure(code) ? Schedule::Outcome::failed : Schedule::Outcome::well,
                          clock_.now());
+    missed_ += schedule_.take_missed();
     if (is_failure(code))
         ++sample_failures_;
     else if (recovers(sample_failures_))
@@ -176,6 +181,15 @@ void Runner::report_errors() {
     if (auto errors = services_.take_errors()) outlet_.send(*std::move(errors));
 }
 
+void Runner::report_missed(MonoTime now) {
+    if (missed_ == 0 || now < report_missed_again_) return;
+    constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+    const auto count = static_cast<std::uint32_t>(std::min(missed_, most));
+    outlet_.send(frame::Missed{count});
+    missed_ -= count;
+    report_missed_again_ = now + missed_report;
+}
+
 MonoTime Runner::wake_time(MonoTime now) const {
     MonoTime wake = outlet_.last_sent() + beat;
     if (state_ == State::gone) return std::min(wake, open_again_);
@@ -190,6 +204,7 @@ void Runner::wait(MonoTime now) {
     last_wait_ = now;
     strays_.look(now);
     report_errors();
+    report_missed(now);
     if (busy)
         outlet_.flush_stale(clock_.boot_us());
     else

@@ -43,6 +43,7 @@ class Runner {
 
     bool recovers(std::uint32_t& failures);
     void report_errors();
+    void report_missed(MonoTime now);
     MonoTime wake_time(MonoTime now) const;
     // Sends what is due, then waits for the socket and the watched descriptors
     // until wake_time().
@@ -68,6 +69,9 @@ class Runner {
     std::uint32_t losses_ = 0;
     MonoTime ready_again_{};
     MonoTime open_again_{};
+
+    std::uint64_t missed_ = 0;  // samples that fell out and were not reported yet
+    MonoTime report_missed_again_{};
 };
 
 }  // namespace holdfast::host

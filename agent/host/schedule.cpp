@@ -36,6 +36,7 @@ void Schedule::follow(Micros interval, MonoTime now) {
     const MonoTime next = start + interval;
     const auto missed = next < now ? (now - next + interval - Micros(1)) / interval : 0;
     due_ = next + missed * interval;
+    missed_ += static_cast<std::uint64_t>(missed);
 }
 
 }  // namespace holdfast::host

@@ -1,13 +1,14 @@
 // When the next sample is due. Passive: told what happened and what time it is.
 //
 // Samples start one interval apart, counted from start to start, without drift.
-// A sample that takes longer than its interval makes the missed ones fall out;
-// they are not caught up in a burst. While samples fail the interval doubles,
-// up to 5 minutes.
+// A sample that takes longer than its interval, or starts later than that,
+// makes the missed ones fall out; they are counted, and not caught up in a
+// burst. While samples fail the interval doubles, up to 5 minutes.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "base/clock.hpp"
 
@@ -38,6 +39,8 @@ class Schedule {
     // for, but "never".
     enum class Outcome { well, failed };
     void end_sample(Outcome outcome, MonoTime now);
+    // Samples that fell out since the last time this was asked.
+    std::uint64_t take_missed() { return std::exchange(missed_, 0); }
 
   private:
     void follow(Micros interval, MonoTime now);
@@ -47,6 +50,7 @@ class Schedule {
     MonoTime call_start_{};
     std::optional<Micros> asked_;
     std::uint32_t failures_ = 0;  // in a row
+    std::uint64_t missed_ = 0;
 };
 
 }  // namespace holdfast::host

@@ -59,6 +59,7 @@ InputStatus InputStream::status() const {
             .pid = pid(),
             .readings = readings_,
             .errors = supervisor_.errors(),
+            .missed = supervisor_.missed(),
             .non_finite = non_finite_,
             .restarts = supervisor_.restarts(),
             .last_error = supervisor_.last_error(),

@@ -46,6 +46,7 @@ struct InputStatus {
     pid_t pid = 0;  // of the host; 0: none now
     std::uint64_t readings = 0;
     std::uint64_t errors = 0;      // samples and lines that failed
+    std::uint64_t missed = 0;      // samples that were due and not taken: no room, or the one before was slow
     std::uint64_t non_finite = 0;  // numbers that will be sent as null
     std::uint64_t restarts = 0;    // of the host, or of its stream command
     std::string last_error;

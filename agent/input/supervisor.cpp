@@ -19,6 +19,11 @@ constexpr Backoff::Duration longest_wait = 5min;
 constexpr std::uint32_t failures_to_give_up = 5;
 // A host that ran this long has run well.
 constexpr Micros trial = 1min;
+// Without a missed sample for this long, the next one is news.
+constexpr Micros missed_quiet = 1h;
+// What a busy machine makes an input with a short interval miss, now and then, is none.
+constexpr Micros slip_quiet = 1min;
+constexpr Micros least_missed_time = 1s;
 
 Micros silence_allowed(const InputConfig& config) {
     const Micros deadline = config.deadline.value_or(std::max<Micros>(3 * config.interval, 10s));
@@ -62,6 +67,8 @@ Supervisor::Supervisor(const InputConfig& config, std::uint64_t seed, Log& log, 
       plugin_(config.plugin),
       silence_(silence_allowed(config)),
       quiet_(std::max<Micros>(trial, 3 * config.interval)),
+      missed_worth_saying_(
+          static_cast<std::uint64_t>(std::max<std::int64_t>(least_missed_time / config.interval, 1))),
       log_(log),
       backoff_(first_wait, longest_wait, seed),
       slow_(longest_wait + longest_wait / 10, longest_wait + longest_wait / 10, seed),
@@ -105,6 +112,7 @@ void Supervisor::start_failed(const Error& error, MonoTime now) {
 void Supervisor::on_frame(const frame::FromHost& frame, MonoTime now) {
     heard_ = now;
     if (const auto* failed = std::get_if<frame::Failed>(&frame)) on(*failed, now);
+    if (const auto* missed = std::get_if<frame::Missed>(&frame)) on(*missed, now);
     if (const auto* failed = std::get_if<frame::OpenFailed>(&frame)) on(*failed);
     if (const auto* restarted = std::get_if<frame::Restarted>(&frame)) on(*restarted);
     if (const auto* finished = std::get_if<frame::Finished>(&frame)) on(*finished);
@@ -119,6 +127,22 @@ void Supervisor::on(const frame::Failed& failed, MonoTime now) {
     if (failed_samples_ == 0) say(LogLevel::warning, "a sample failed: " + failed.text);
     failed_samples_ += failed.count;
     last_failed_sample_ = now;
+}
+
+void Supervisor::on(const frame::Missed& missed, MonoTime now) {
+    missed_ += missed.count;
+    const auto quiet = last_missed_ ? now - *last_missed_ : MonoTime::duration::max();
+    last_missed_ = now;
+    if (quiet >= missed_quiet) missed_said_ = false;
+    if (quiet >= slip_quiet) missed_unsaid_ = 0;
+    missed_unsaid_ += missed.count;
+    if (missed_said_ || missed_unsaid_ < missed_worth_saying_) return;
+    missed_said_ = true;
+    // A host tells of them with its first sample after the pause.
+    const bool held_back = last_resumed_ && now - *last_resumed_ < quiet_;
+    say(LogLevel::warning, "missed " + plural(missed_unsaid_, "sample") +
+                               (held_back ? ", as the buffer had no room"
+                                          : ", as the one before took longer than the interval"));
 }
 
 void Supervisor::on(const frame::OpenFailed& failed) {
@@ -211,6 +235,7 @@ void Supervisor::pause() {
 void Supervisor::resume(MonoTime now) {
     paused_ = false;
     heard_ = now;
+    last_resumed_ = now;
 }
 
 void Supervisor::retire() {

@@ -4,7 +4,8 @@
 //
 // A failing input is logged when its trouble begins, when it is declared
 // failed, and when it has run well for a minute again; the attempts between are
-// counted.
+// counted. Missed samples are counted too, and logged when a second's worth was
+// missed and that was not said in the hour before.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,7 @@ class Supervisor {
     InputState state() const { return state_; }
     const std::string& last_error() const { return last_error_; }
     std::uint64_t errors() const { return errors_; }
+    std::uint64_t missed() const { return missed_; }
     std::uint64_t restarts() const { return restarts_; }
 
   private:
@@ -69,6 +71,7 @@ class Supervisor {
     };
 
     void on(const frame::Failed& failed, MonoTime now);
+    void on(const frame::Missed& missed, MonoTime now);
     void on(const frame::OpenFailed& failed);
     void on(const frame::Restarted& restarted);
     void on(const frame::Finished& finished);
@@ -82,9 +85,10 @@ class Supervisor {
 
     const std::string input_;
     const std::string plugin_;
-    const Micros silence_;  // a host that says nothing for this long is stuck
-    const Micros quiet_;    // without a failed sample for this long, readings show
-                            // that the trouble is over
+    const Micros silence_;                     // a host that says nothing for this long is stuck
+    const Micros quiet_;                       // without a failed sample for this long, readings show
+                                               // that the trouble is over
+    const std::uint64_t missed_worth_saying_;  // a second's worth of samples, at least one
     Log& log_;
     Backoff backoff_;
     Backoff slow_;  // for an input that has failed
@@ -105,6 +109,11 @@ class Supervisor {
     std::uint64_t failed_samples_ = 0;  // in this episode
     MonoTime last_failed_sample_{};
     std::uint64_t errors_ = 0;
+    std::uint64_t missed_ = 0;
+    std::optional<MonoTime> last_missed_;
+    std::uint64_t missed_unsaid_ = 0;  // lately
+    bool missed_said_ = false;         // in this episode
+    std::optional<MonoTime> last_resumed_;
     std::uint64_t restarts_ = 0;
     std::string last_error_;
 };

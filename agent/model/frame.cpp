@@ -1,6 +1,7 @@
 #include "model/frame.hpp"
 
 #include <bit>
+#include <limits>
 
 #include "base/utf8.hpp"
 #include "model/wire.hpp"
@@ -37,10 +38,11 @@ constexpr std::size_t max_text = 8 * 1024;
 // An option may be a script.
 constexpr std::size_t max_option_text = 64 * 1024;
 constexpr std::size_t max_items = 4096;
+constexpr std::uint64_t max_missed = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::uint8_t tag_describe = 'D', tag_configure = 'C', tag_description = 'd', tag_opened = 'O',
-                       tag_failed = 'F', tag_open_failed = 'X', tag_log = 'L', tag_beat = 'B',
-                       tag_restarted = 'S', tag_finished = 'E';
+                       tag_failed = 'F', tag_missed = 'M', tag_open_failed = 'X', tag_log = 'L',
+                       tag_beat = 'B', tag_restarted = 'S', tag_finished = 'E';
 
 // At most max_text bytes, ending with a whole character.
 std::string_view cut(std::string_view text) {
@@ -195,6 +197,10 @@ struct Encoder {
         wire::put_varint(out, f.count);
         wire::put_text(out, cut(f.text));
     }
+    void operator()(const Missed& f) {
+        wire::put_byte(out, tag_missed);
+        wire::put_varint(out, f.count);
+    }
     void operator()(const OpenFailed& f) {
         wire::put_byte(out, tag_open_failed);
         wire::put_signed(out, f.code);
@@ -283,6 +289,12 @@ Result<FromHost> decode_from_host(std::string_view bytes) {
             failed.count = static_cast<std::uint32_t>(in.varint());
             failed.text = get_message(in);
             frame = std::move(failed);
+            break;
+        }
+        case tag_missed: {
+            const Missed missed{static_cast<std::uint32_t>(in.count(max_missed))};
+            sound = missed.count > 0;
+            frame = missed;
             break;
         }
         case tag_open_failed: {

@@ -55,6 +55,11 @@ struct Failed {
     std::uint32_t count = 1;
     std::string text;
 };
+// `count` samples, at least one, fell out since the last such frame: the one
+// before took too long, or the daemon did not take what it emitted.
+struct Missed {
+    std::uint32_t count = 1;
+};
 // open failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this
 // ABI.
 struct OpenFailed {
@@ -75,8 +80,8 @@ struct Restarted {
 };
 // The plugin has nothing more to say; the host exits with 0 after it.
 struct Finished {};
-using FromHost =
-    std::variant<Description, Opened, Readings, Failed, OpenFailed, LogLine, Beat, Restarted, Finished>;
+using FromHost = std::variant<Description, Opened, Readings, Failed, Missed, OpenFailed, LogLine, Beat,
+                              Restarted, Finished>;
 
 std::string encode(const ToHost& frame);
 std::string encode(const FromHost& frame);

@@ -32,6 +32,7 @@ AgentStatus sample() {
     input.name = "host";
     input.plugin = "system";
     input.state = InputState::backing_off;
+    input.missed = 17;
     input.last_error = std::string("bad byte \xff");
     status.inputs.push_back(input);
     return status;
@@ -48,6 +49,7 @@ TEST(Status, JsonHasTheContractedMembers) {
     EXPECT_EQ(json["buffer"]["readings"], 50);
     EXPECT_EQ(json["forward"]["acked_messages"], 3);
     EXPECT_EQ(json["inputs"][0]["state"], "backing_off");
+    EXPECT_EQ(json["inputs"][0]["missed"], 17);
     EXPECT_TRUE(json["inputs"][0]["last_reading_ts"].is_null());
 }
 
@@ -61,6 +63,13 @@ TEST(Status, TextSaysWhatIsWrong) {
     EXPECT_NE(text.find("waiting mqtts://broker:8883 for 63 s"), std::string::npos) << text;
     EXPECT_NE(text.find("50 readings in 5 batches (30 on disk, 20 in memory)"), std::string::npos) << text;
     EXPECT_NE(text.find("last error: connection"), std::string::npos) << text;
+    EXPECT_NE(text.find("0 errors, 17 missed, 0 restarts"), std::string::npos) << text;
+}
+
+TEST(Status, TextSaysNothingOfMissedSamplesWhenThereWereNone) {
+    AgentStatus status = sample();
+    status.inputs[0].missed = 0;
+    EXPECT_EQ(status_text(status).find("missed"), std::string::npos);
 }
 
 TEST(Status, TextSaysThatNoServerIsConfigured) {

@@ -165,8 +165,8 @@ class Looking(EndToEnd):
         self.assertLessEqual({"batches", "readings", "bytes", "oldest_ts", "in_memory_readings", "committed_readings",
                               "dropped_readings", "refused_readings"}, set(status["buffer"]))
         self.assertLessEqual({"published_readings", "acked_readings", "acked_messages", "in_flight"}, set(status["forward"]))
-        self.assertLessEqual({"name", "plugin", "state", "pid", "readings", "errors", "restarts", "last_error",
-                              "last_reading_ts"}, set(status["inputs"][0]))
+        self.assertLessEqual({"name", "plugin", "state", "pid", "readings", "errors", "missed", "restarts",
+                              "last_error", "last_reading_ts"}, set(status["inputs"][0]))
         self.assertEqual(status["buffer"]["readings"],
                          status["buffer"]["in_memory_readings"] + status["buffer"]["committed_readings"])
         text = agent.command("status")

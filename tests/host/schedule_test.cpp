@@ -39,6 +39,31 @@ TEST_F(ScheduleTest, SkipsMissedSamplesInsteadOfCatchingUp) {
     EXPECT_EQ(due(), 5s);
 }
 
+TEST_F(ScheduleTest, CountsTheSamplesThatFallOut) {
+    run_sample(Outcome::well, 3500ms);
+    EXPECT_EQ(schedule_.take_missed(), 3U);
+    EXPECT_EQ(schedule_.take_missed(), 0U) << "each is told of once";
+    run_sample(Outcome::well, 1s);
+    EXPECT_EQ(schedule_.take_missed(), 0U) << "the next is just due";
+    run_sample(Outcome::well, 1001ms);
+    run_sample(Outcome::well, 1ms, 5500ms);  // held back before it could start
+    EXPECT_EQ(schedule_.take_missed(), 1U + 5U);
+}
+
+TEST_F(ScheduleTest, TakesOrCountsEverySampleThatWasDue) {
+    std::uint64_t taken = 0;
+    for (int i = 0; i < 100; ++i, ++taken)
+        run_sample(Outcome::well, i * 37ms, i * 91ms);
+    EXPECT_EQ(Micros(1s) * (taken + schedule_.take_missed()), due());
+}
+
+TEST_F(ScheduleTest, CountsNoSampleThatWasAskedForAsMissed) {
+    schedule_.begin_call(start_);
+    schedule_.sample_after(0s);
+    schedule_.end_sample(Outcome::well, start_ + 10s);
+    EXPECT_EQ(schedule_.take_missed(), 0U);
+}
+
 TEST_F(ScheduleTest, StaysOnItsGridWhenASampleEndsExactlyAtTheNextStart) {
     run_sample(Outcome::well, 1s);
     EXPECT_EQ(due(), 1s);

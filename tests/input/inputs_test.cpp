@@ -63,6 +63,17 @@ TEST_F(InputsTest, LosesNothingThroughAPauseAndHoldsTheHostBack) {
     EXPECT_EQ(status("fast").restarts, 0u);
 }
 
+TEST_F(InputsTest, CountsTheSamplesThatAHostMissesInAPause) {
+    inputs_.configure({counter_input("poller", 1ms, 5'000)});
+    ASSERT_TRUE(loop_.run_until([&] { return sink_.count("poller") > 0; })) << log_.text();
+    inputs_.pause();
+    loop_.run_for(500ms);  // the socket is full long before
+    inputs_.resume();
+    EXPECT_TRUE(loop_.run_until([&] { return status("poller").missed >= 100; })) << log_.text();
+    EXPECT_TRUE(sink_.is_complete("poller"));
+    EXPECT_EQ(status("poller").errors, 0u);
+}
+
 TEST_F(InputsTest, BlocksAHostThatIsNotReadFrom) {
     inputs_.configure({counter_input("fast", 1s, 100, 0, true)});
     ASSERT_TRUE(loop_.run_until([&] { return sink_.count("fast") > 1000; })) << log_.text();

@@ -249,6 +249,47 @@ TEST_F(SupervisorTest, DoesNotFlapWhenReadingsAndErrorsAlternate) {
     EXPECT_EQ(log_.entries().size(), 1u) << log_.text();
 }
 
+TEST_F(SupervisorTest, CountsMissedSamplesAndLogsThemOnceAnEpisode) {
+    start();
+    for (int i = 0; i < 100; ++i) {
+        hear(frame::Missed{3});
+        live(1min);
+    }
+    EXPECT_EQ(supervisor_.missed(), 300U);
+    EXPECT_EQ(supervisor_.errors(), 0U);
+    EXPECT_EQ(log_.entries().size(), 1U) << log_.text();
+    EXPECT_EQ(log_.count("missed 3 samples, as the one before took longer than the interval"), 1U);
+    live(1h);
+    hear(frame::Missed{1});
+    EXPECT_EQ(log_.count("missed 1 sample, as"), 1U) << "a new episode";
+}
+
+TEST_F(SupervisorTest, SaysNothingOfASampleMissedNowAndThenWithAShortInterval) {
+    Supervisor fast(input(10ms), 1, log_, clock_.now());
+    const auto miss = [&](std::uint32_t count) { fast.on_frame(frame::Missed{count}, clock_.now()); };
+    for (int i = 0; i < 50; ++i) {
+        miss(3);
+        clock_.advance(1min);
+    }
+    EXPECT_TRUE(log_.entries().empty()) << log_.text();
+    for (int i = 0; i < 50; ++i) {
+        miss(20);
+        clock_.advance(1s);
+    }
+    EXPECT_EQ(fast.missed(), 150U + 1000U);
+    EXPECT_EQ(log_.entries().size(), 1U) << log_.text();
+    EXPECT_EQ(log_.count("missed 100 samples"), 1U) << log_.text();
+}
+
+TEST_F(SupervisorTest, SaysOfSamplesMissedThroughAPauseThatThereWasNoRoom) {
+    start();
+    supervisor_.pause();
+    clock_.advance(10min);
+    supervisor_.resume(clock_.now());
+    hear(frame::Missed{599});
+    EXPECT_EQ(log_.count("missed 599 samples, as the buffer had no room"), 1U) << log_.text();
+}
+
 TEST_F(SupervisorTest, CountsWhatThePluginStartedAgain) {
     start();
     hear(frame::Restarted{"the command ended"});

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/utf8.hpp"
+#include "model/wire.hpp"
 
 namespace holdfast::frame {
 namespace {
@@ -31,6 +32,7 @@ std::vector<std::string> one_of_each_from_host() {
             encode(FromHost(Opened{})),
             encode(FromHost(Readings{"segment"})),
             encode(FromHost(Failed{5, 3, "i/o error"})),
+            encode(FromHost(Missed{300})),
             encode(FromHost(OpenFailed{22, true, "no such option"})),
             encode(FromHost(LogLine{LogLevel::warning, "größer"})),
             encode(FromHost(Beat{})),
@@ -85,6 +87,8 @@ TEST(FrameFromHost, GivesBackWhatHappened) {
     EXPECT_EQ(failed.code, 5);
     EXPECT_EQ(failed.count, 3U);
     EXPECT_EQ(failed.text, "i/o error");
+    for (const std::uint32_t count : {1U, 300U, 0xFFFF'FFFFU})
+        EXPECT_EQ(from_host(Missed{count}).count, count);
     EXPECT_TRUE(from_host(OpenFailed{22, true, "x"}).final);
     EXPECT_FALSE(from_host(OpenFailed{22, false, "x"}).final);
     EXPECT_EQ(from_host(LogLine{LogLevel::debug, "x"}).level, LogLevel::debug);
@@ -92,6 +96,13 @@ TEST(FrameFromHost, GivesBackWhatHappened) {
     from_host(Opened{});
     from_host(Beat{});
     from_host(Finished{});
+}
+
+TEST(FrameFromHost, RefusesMissedSamplesThatAreNoneOrMoreThanItHolds) {
+    EXPECT_FALSE(decode_from_host(encode(FromHost(Missed{0}))));
+    std::string bytes = "M";
+    wire::put_varint(bytes, 0x1'0000'0000);
+    EXPECT_FALSE(decode_from_host(bytes));
 }
 
 TEST(FrameFromHost, StartsReadingsWithTheirTag) {
