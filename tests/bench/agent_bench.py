@@ -107,7 +107,7 @@ class Bench:
         try:
             def all_committed(status):
                 if status["inputs"]:
-                    samples.append((time.monotonic(), status["inputs"][0]["readings"]))
+                    samples.append((time.monotonic(), status["inputs"][0]["readings"], cpu_seconds(agent.process.pid)))
                 return status["buffer"]["committed_readings"] == count
             status = agent.wait_status(all_committed, "all readings committed", timeout=300)
         finally:
@@ -116,12 +116,14 @@ class Bench:
         first = None
         for backlog in BACKLOGS:
             inside = [sample for sample in samples if backlog <= sample[1] < min(backlog + INTAKE_WINDOW, count)]
-            rate = (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
-            self.table.add(named("intake, readings/s", backlog), rate, statistics.mean(raw), least_ratio=0.4,
-                           enough=400_000)
-            if first:
-                self.table.add(named("intake against that at the smallest backlog", backlog), rate, first, least_ratio=0.8)
-            first = first or rate
+            taken_in = inside[-1][1] - inside[0][1]
+            self.table.add(named("intake, readings/s", backlog), taken_in / (inside[-1][0] - inside[0][0]),
+                           statistics.mean(raw), least_ratio=0.4, enough=400_000)
+            # Flat or not is seen in processor time: speeds of different seconds differ on a busy machine.
+            cpu = 1e6 * (inside[-1][2] - inside[0][2]) / taken_in
+            self.table.add(named("intake, us of the daemon's processor time per reading", backlog), cpu, first,
+                           most_ratio=1.2 if first else None)
+            first = first or cpu
         self.table.add("written, bytes/reading", status["buffer"]["written_bytes"] / count, most=30)
         self.table.add("size of the file, bytes/reading",
                        os.path.getsize(os.path.join(agent.state_dir, "buffer.db")) / count, most=14)

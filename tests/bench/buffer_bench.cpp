@@ -144,25 +144,28 @@ double median(std::vector<double> values) {
 
 struct Speed {
     double intake, drain;  // readings/s
+    double intake_cpu;     // us of processor time per reading
     double written_by_drain;
 };
 
 // Takes in and drains again, a few times.
 Speed measure_speed(Bench& bench) {
-    std::vector<double> intake, drain, written;
+    std::vector<double> intake, cpu, drain, written;
     for (int turn = 0; turn < 5; ++turn) {
+        const double cpu_before = cpu_seconds();
         intake.push_back(bench.take_in(sample));
+        cpu.push_back(1e6 * (cpu_seconds() - cpu_before) / static_cast<double>(sample));
         const double before = bench.written();
         bench.link(true);
         drain.push_back(bench.drain(sample));
         written.push_back((bench.written() - before) / static_cast<double>(sample));
         bench.link(false);
     }
-    return {median(intake), median(drain), median(written)};
+    return {median(intake), median(drain), median(cpu), median(written)};
 }
 
-// Brings the backlog there, measures, and leaves it so. Returns the speed of intake.
-double measure_at(Bench& bench, Table& table, std::uint64_t backlog, std::optional<double> first_intake) {
+// Brings the backlog there, measures, and leaves it so. Returns the processor time of intake.
+double measure_at(Bench& bench, Table& table, std::uint64_t backlog, std::optional<double> smallest) {
     const std::uint64_t held = bench.status().readings;
     if (backlog > held) bench.take_in(backlog - held);
     const RawFigures raw = measure_raw_sqlite(bench.directory(), 1s);
@@ -172,11 +175,10 @@ double measure_at(Bench& bench, Table& table, std::uint64_t backlog, std::option
                .peer = raw.rows_per_second,
                .least_ratio = least_of_raw,
                .enough = enough_intake});
-    if (first_intake)
-        table.add({.name = at("intake against that at the smallest backlog", backlog),
-                   .value = speed.intake,
-                   .peer = first_intake,
-                   .least_ratio = 1 / flat});
+    table.add({.name = at("intake, us of processor time per reading", backlog),
+               .value = speed.intake_cpu,
+               .peer = smallest,
+               .most_ratio = smallest ? std::optional(flat) : std::nullopt});
     table.add({.name = at("drain, readings/s", backlog), .value = speed.drain, .peer = raw.rows_per_second});
     table.add({.name = at("written by the drain, bytes/reading", backlog),
                .value = speed.written_by_drain,
@@ -189,7 +191,7 @@ double measure_at(Bench& bench, Table& table, std::uint64_t backlog, std::option
                .most = limit_of_start});
     table.add({.name = at("memory, MiB", backlog), .value = pss_mib() - before, .most = 10});
     bench.link(false);
-    return speed.intake;
+    return speed.intake_cpu;
 }
 
 // How close together the readings are decides on the bytes of their times, and so on how many rows fit a
@@ -233,10 +235,10 @@ int run() {
     const RawFigures raw = measure_raw_sqlite(levels.directory(), 3s);
     for (const std::int64_t apart_us : {0, 10'000, 1'000'000})
         measure_bytes(table, raw, apart_us);
-    std::optional<double> first_intake;
+    std::optional<double> smallest;
     for (const std::uint64_t backlog : {10'000, 1'000'000, 10'000'000}) {
-        const double intake = measure_at(levels, table, backlog, first_intake);
-        if (!first_intake) first_intake = intake;
+        const double cpu = measure_at(levels, table, backlog, smallest);
+        if (!smallest) smallest = cpu;
     }
     measure_memory_of_whole_drain(levels, table);
     return table.missed() ? 1 : 0;

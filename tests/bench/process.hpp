@@ -1,6 +1,7 @@
 // What the kernel says of this process.
 #pragma once
 
+#include <ctime>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -19,6 +20,13 @@ inline double proc_figure(const char* file, const std::string& key) {
 // By write calls, whether or not it has reached the disk.
 inline double bytes_written() {
     return proc_figure("/proc/self/io", "wchar:");
+}
+
+// All threads.
+inline double cpu_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 // Proportional set size, in MiB.

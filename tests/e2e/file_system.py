@@ -1,4 +1,5 @@
 """A file system of its own for a test: small, so that it can be filled for real. Takes root."""
+import errno
 import os
 import subprocess
 
@@ -31,13 +32,22 @@ class SmallFileSystem:
         info = os.statvfs(self.path)
         return info.f_bavail * info.f_frsize
 
-    def fill(self, leave):
+    def fill(self, leave=0):
         """Takes all room but that much; free() gives it back."""
-        with open(os.path.join(self.path, "filler"), "wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, self.free_bytes() - leave)
+        chunk = bytes(64 * 1024)
+        with open(os.path.join(self.path, f"filler{leave}"), "wb", buffering=0) as filler:
+            try:
+                while self.free_bytes() > leave:
+                    filler.write(chunk[:max(4096, min(len(chunk), self.free_bytes() - leave))])
+                    os.fsync(filler.fileno())
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
 
     def free(self):
-        os.unlink(os.path.join(self.path, "filler"))
+        for name in os.listdir(self.path):
+            if name.startswith("filler"):
+                os.unlink(os.path.join(self.path, name))
 
     def unmount(self):
         self._ran("umount", self.path) or self._ran("umount", "-l", self.path)
