@@ -4,12 +4,13 @@ import signal
 import time
 
 from broker import free_port
-from case import LONG, EndToEnd, needs
+from case import LONG, SANITIZED, EndToEnd, needs
 from messages import Tally
 from processes import bytes_read
 from waiting import wait_until
 
 BACKLOG = 1_000_000 if LONG else 200_000
+IN_MEMORY = 100_000 if SANITIZED else 1_000_000
 
 
 class Backlog(EndToEnd):
@@ -66,13 +67,13 @@ class Backlog(EndToEnd):
         agent.wait_connected()
         os.kill(broker.pid, signal.SIGSTOP)  # acknowledges nothing any more
         try:
-            config["input"] = [self.simulator(rate=0, count=1_000_000)]
+            config["input"] = [self.simulator(rate=0, count=IN_MEMORY)]
             agent.configure(config)
             agent.process.send_signal(signal.SIGHUP)
-            agent.wait_status(lambda s: s["buffer"]["in_memory_readings"] == 1_000_000, "all in memory", timeout=60)
+            agent.wait_status(lambda s: s["buffer"]["in_memory_readings"] == IN_MEMORY, "all in memory", timeout=60)
             code, seconds = agent.terminate()
         finally:
             os.kill(broker.pid, signal.SIGCONT)
         self.assertEqual(code, 0)
         self.assertLess(seconds, 5)
-        self.assertEqual(agent.buffer_stat()["committed_readings"], 1_000_000)
+        self.assertEqual(agent.buffer_stat()["committed_readings"], IN_MEMORY)
