@@ -27,9 +27,9 @@ class Backlog(EndToEnd):
     def test_live_readings_pass_a_draining_backlog(self):
         broker = self.make_broker()
         live = self.make_subscriber(broker, [self.topic("live")], qos=0)
-        # Small batches and a narrow window, so that the drain takes its time.
-        agent = self.make_backlog(BACKLOG, max_readings=10)
-        config = self.config(broker, self.simulator("live", rate=100), max_in_flight=1)
+        # Small batches, so that the drain takes its time.
+        agent = self.make_backlog(BACKLOG, max_readings=4)
+        config = self.config(broker, self.simulator("live", rate=100))
         config["batch"]["max_delay"] = "50ms"
         agent.configure(config)
         agent.start()
