@@ -55,7 +55,7 @@ class Backlog(EndToEnd):
             agent.kill()
         size = agent.buffer_bytes()
         print(f"read at start: {read[0]} and {read[1]} bytes, buffer of {size}", flush=True)
-        self.assertGreater(size, 5 << 20)
+        self.assertGreater(size, 3 << 20)
         self.assertLess(read[1] - read[0], 1 << 20)
 
     @needs(timeout=90, processors=2)

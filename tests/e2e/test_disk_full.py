@@ -8,7 +8,7 @@ from waiting import wait_until
 
 SIZE = 64 << 20
 ROOM = 20 << 20    # of it some is left free, and some is set apart for the write-ahead log
-COUNT = 1_000_000  # readings of 14 bytes: more than the rest and the memory
+COUNT = 2_500_000  # readings of 5 bytes: more than the rest and the memory
 LATER = 200_000
 AFTER = 20_000
 
