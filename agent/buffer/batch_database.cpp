@@ -101,6 +101,7 @@ Result<void> BatchDatabase::prepare_reading(std::int64_t version) {
     }
     return prepare({
         {&get_meta_, "SELECT value FROM meta WHERE key=?"},
+        {&all_meta_, "SELECT key, value FROM meta ORDER BY key"},
         {&input_name_, "SELECT name FROM inputs WHERE id=?"},
         {&boot_id_, "SELECT boot FROM boots WHERE id=?"},
         {&page_count_, "PRAGMA page_count"},
@@ -132,6 +133,12 @@ Result<void> BatchDatabase::prepare_writing() {
 }
 
 Result<void> BatchDatabase::load() {
+    const auto stored = get_meta_.bind_text(1, guard_key).value();
+    if (!stored) return stored.error();
+    const auto found = guard();
+    if (!found) return found.error();
+    // A file that comes from version 1 has none yet.
+    if (*stored != 0 && *stored != *found) return Error{Error::Kind::corrupt, "its notes are damaged"};
     const auto epoch = meta("epoch");
     if (!epoch) return epoch.error();
     const auto next = meta("next_seq");
@@ -186,7 +193,18 @@ Result<std::uint64_t> BatchDatabase::meta(std::string_view key) {
 }
 
 Result<void> BatchDatabase::set_meta(std::string_view key, std::uint64_t value) {
+    meta_changed_ = true;
     return set_meta_.bind_text(1, key).bind(2, to_signed(value)).run();
+}
+
+Result<std::int64_t> BatchDatabase::guard() {
+    NotesGuard guard;
+    auto done = all_meta_.each([&](const Statement& row) {
+        guard.add(row.bytes(0), row.integer(1));
+        return true;
+    });
+    if (!done) return done.error();
+    return guard.value();
 }
 
 Result<void> BatchDatabase::check() {

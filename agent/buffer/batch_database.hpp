@@ -170,6 +170,8 @@ class BatchDatabase {
     Result<void> load_lane(Priority priority);
     Result<void> set_meta(std::string_view key, std::uint64_t value);
     Result<std::uint64_t> meta(std::string_view key);
+    Result<std::int64_t> guard();
+    Result<void> write_guard();
     Result<void> write_totals();
     Result<std::int64_t> intern_input(const std::string& name);
     Result<std::int64_t> intern_boot(const BootId& boot);
@@ -186,7 +188,8 @@ class BatchDatabase {
     bool short_of_disk_ = false;
     Database database_;  // before the statements: they have to go first
     std::array<LaneStatements, priority_count> lanes_;
-    Statement set_meta_, get_meta_, add_input_, find_input_, input_name_, add_boot_, find_boot_, boot_id_;
+    Statement set_meta_, get_meta_, all_meta_, add_input_, find_input_, input_name_, add_boot_, find_boot_,
+        boot_id_;
     Statement wall_offset_, set_wall_offset_;
     Statement page_count_, freelist_count_;
     std::map<std::string, std::int64_t, std::less<>> input_ids_;
@@ -196,6 +199,7 @@ class BatchDatabase {
     std::map<BootId, std::optional<std::int64_t>> wall_offsets_;
     Packing packing_;
     Book book_;
+    bool meta_changed_ = false;
     std::uint64_t epoch_ = 0;
     bool closed_cleanly_ = true;
     std::chrono::seconds lived_{0};

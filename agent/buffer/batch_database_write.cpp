@@ -45,6 +45,12 @@ Result<void> BatchDatabase::write_totals() {
     return {};
 }
 
+Result<void> BatchDatabase::write_guard() {
+    const auto sum = guard();
+    if (!sum) return sum.error();
+    return set_meta_.bind_text(1, guard_key).bind(2, *sum).run();
+}
+
 Result<BatchDatabase::Write> BatchDatabase::write() {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return transaction.error();
@@ -134,6 +140,8 @@ Result<void> BatchDatabase::Write::commit() {
                                   [](const LaneBook& lane) { return lane.uncounted > most_uncounted; });
     if (many || database_->book_.recount)
         if (auto done = database_->write_totals(); !done) return done;
+    if (std::exchange(database_->meta_changed_, false))
+        if (auto done = database_->write_guard(); !done) return done;
     if (auto done = transaction_.commit(); !done) return done;
     before_.reset();
     // What is committed stays so when this fails; the next commit meets the same fault and says it.

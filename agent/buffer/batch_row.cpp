@@ -1,13 +1,26 @@
 #include "buffer/batch_row.hpp"
 
+#include <span>
+
 #include "buffer/checksum.hpp"
 
 namespace holdfast::batch_row {
 
 namespace {
 
-// Over the body, then over seq, kind, count, first_us, last_us and wall_offset_us as 8 bytes each,
-// little-endian, then likewise over message_seq when it is not 0.
+// As 8 bytes each, little-endian.
+std::uint32_t crc32c_of(std::span<const std::uint64_t> numbers, std::uint32_t so_far) {
+    for (const std::uint64_t number : numbers) {
+        char bytes[sizeof number];
+        for (std::size_t i = 0; i < sizeof bytes; ++i)
+            bytes[i] = static_cast<char>(number >> (i * 8));
+        so_far = crc32c({bytes, sizeof bytes}, so_far);
+    }
+    return so_far;
+}
+
+// Over the body, then over seq, kind, count, first_us, last_us and wall_offset_us, then over
+// message_seq when it is not 0.
 std::uint32_t checksum_without_input(const BatchHeader& header, std::string_view batch_body) {
     const std::uint64_t fields[] = {header.seq,
                                     static_cast<std::uint64_t>(header.kind),
@@ -16,11 +29,8 @@ std::uint32_t checksum_without_input(const BatchHeader& header, std::string_view
                                     to_unsigned(header.last_us),
                                     to_unsigned(header.wall_offset_us),
                                     header.message_seq};
-    char bytes[sizeof fields];
-    for (std::size_t i = 0; i < sizeof bytes; ++i)
-        bytes[i] = static_cast<char>(fields[i / 8] >> (i % 8 * 8));
-    const std::size_t size = header.message_seq == 0 ? sizeof bytes - 8 : sizeof bytes;
-    return crc32c({bytes, size}, crc32c(batch_body));
+    const std::size_t size = std::size(fields) - (header.message_seq == 0 ? 1 : 0);
+    return crc32c_of({fields, size}, crc32c(batch_body));
 }
 
 std::int64_t as_stored(std::uint32_t checksum) {
@@ -40,6 +50,16 @@ bool checksum_matches(const BatchHeader& header, std::string_view batch_body, st
 
 ClockState clock_state(std::int64_t stored) {
     return stored >= 0 && stored <= 3 ? static_cast<ClockState>(stored) : ClockState::unsynchronised;
+}
+
+void NotesGuard::add(std::string_view key, std::int64_t value) {
+    if (key == guard_key) return;
+    const std::uint64_t number[] = {to_unsigned(value)};
+    sum_ = crc32c_of(number, crc32c(key, sum_));
+}
+
+std::int64_t NotesGuard::value() const {
+    return as_stored(sum_);
 }
 
 namespace {

@@ -49,6 +49,17 @@ bool checksum_matches(const BatchHeader& header, std::string_view batch_body, st
 // Not covered by the checksum, since it may change after the row was written.
 ClockState clock_state(std::int64_t stored);
 
+// The checksum over all numbers in `meta`, which stands among them: docs/buffer-format.md.
+inline constexpr std::string_view guard_key = "guard";
+class NotesGuard {
+  public:
+    void add(std::string_view key, std::int64_t value);  // in order of key; the guard's own is left out
+    std::int64_t value() const;
+
+  private:
+    std::uint32_t sum_ = 0;
+};
+
 std::string table_of(Priority priority);
 std::string meta_key(std::string_view what, Priority priority);
 

@@ -88,8 +88,14 @@ Result<void> configure(Database& database, const FileBudget& budget) {
     };
     for (const auto& setting : settings)
         if (auto set = database.set(setting.name, setting.value, setting.read_back); !set) return set;
-    database.harden();
     return {};
+}
+
+Result<std::int64_t> random_number() {
+    std::int64_t number = 0;
+    if (::getrandom(&number, sizeof number, 0) != sizeof number)
+        return system_error(Error::Kind::retry, "no random bytes for the buffer's identity", errno);
+    return number;
 }
 
 Result<void> migrate(Database& database, std::int64_t version) {
@@ -99,14 +105,19 @@ Result<void> migrate(Database& database, std::int64_t version) {
     for (auto next = static_cast<std::size_t>(version); next < std::size(migrations); ++next)
         if (auto done = database.execute(migrations[next]); !done) return done;
     if (version == 0) {
-        std::int64_t epoch = 0;
-        if (::getrandom(&epoch, sizeof epoch, 0) != sizeof epoch)
-            return system_error(Error::Kind::retry, "no random bytes for the buffer's epoch", errno);
-        const std::string insert = "INSERT INTO meta VALUES ('epoch', " + std::to_string(epoch) + ")";
+        const auto epoch = random_number();
+        if (!epoch) return epoch.error();
+        const std::string insert = "INSERT INTO meta VALUES ('epoch', " + std::to_string(*epoch) + ")";
         if (auto done = database.execute(insert.c_str()); !done) return done;
     }
+    const auto cookie = random_number();
+    if (!cookie) return cookie.error();
+    // The schema's version is part of page 1 and of most transactions: a WAL that belongs to another buffer
+    // is told by it.
+    const std::string own_cookie = std::to_string((*cookie & 0x3FFFFFFF) + 0x10000);
     const std::string identity = "PRAGMA application_id=" + std::to_string(application_id) +
-                                 "; PRAGMA user_version=" + std::to_string(BatchDatabase::schema_version);
+                                 "; PRAGMA user_version=" + std::to_string(BatchDatabase::schema_version) +
+                                 "; PRAGMA schema_version=" + own_cookie;
     if (auto done = database.execute(identity.c_str()); !done) return done;
     return transaction->commit();
 }
@@ -121,6 +132,7 @@ Result<void> set_up_schema(Database& database, const FileBudget& budget) {
         if (auto done = lay_out(database); !done) return done;
     if (auto done = configure(database, budget); !done) return done;
     if (auto done = migrate(database, *version); !done) return done;
+    database.harden();
     database.on_close(Database::Wal::merge);
     return {};
 }

@@ -1,47 +1,18 @@
 // What the buffer does when its files are damaged.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "buffer/batch_row.hpp"
 #include "buffer/checksum.hpp"
+#include "buffer/damage.hpp"
 #include "buffer/support.hpp"
 
 namespace holdfast::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-void fill(BufferInDirectory& test, int batches) {
-    for (int i = 0; i < batches; ++i)
-        test.append(make_batch(10, "in" + std::to_string(i % 3), static_cast<Priority>(i % 3), 1'300));
-    test.pass(test.config.commit_interval);
-}
-
-void overwrite(const fs::path& file, std::uint64_t offset, std::string_view bytes) {
-    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekp(static_cast<std::streamoff>(offset));
-    stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-// Ends as a killed process does: the files stay as they are.
-void copy_files(const fs::path& from, const fs::path& to) {
-    for (const char* name : {"buffer.db", "buffer.db-wal"})
-        if (fs::exists(from / name))
-            fs::copy_file(from / name, to / name, fs::copy_options::overwrite_existing);
-}
-
-std::size_t damaged_sets(const BufferInDirectory& test) {
-    std::size_t sets = 0;
-    for (const auto& entry : fs::directory_iterator(test.directory.path())) {
-        const std::string name = entry.path().filename().string();
-        sets += name.starts_with("buffer.db.corrupt-") && !name.ends_with("-wal") ? 1 : 0;
-    }
-    return sets;
-}
 
 TEST(BufferDamage, GarbageIsSetAsideAndTheBufferStartsFresh) {
     BufferInDirectory test;
@@ -63,10 +34,7 @@ TEST(BufferDamage, AnotherProgramsDatabaseIsSetAside) {
     BufferInDirectory test;
     test.close();
     fs::remove(test.directory / "buffer.db");
-    sqlite3* other = nullptr;
-    sqlite3_open((test.directory / "buffer.db").c_str(), &other);
-    sqlite3_exec(other, "CREATE TABLE t(a); INSERT INTO t VALUES (1)", nullptr, nullptr, nullptr);
-    sqlite3_close(other);
+    execute(test.directory / "buffer.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)");
     test.open();
     EXPECT_TRUE(test.log.has("no buffer of Holdfast"));
     EXPECT_EQ(damaged_sets(test), 1);
@@ -76,20 +44,13 @@ TEST(BufferDamage, ANewerSchemaIsRefusedAndNothingTouched) {
     BufferInDirectory test;
     fill(test, 10);
     test.close();
-    sqlite3* newer = nullptr;
-    sqlite3_open((test.directory / "buffer.db").c_str(), &newer);
-    sqlite3_exec(newer, "PRAGMA user_version=99", nullptr, nullptr, nullptr);
-    sqlite3_close(newer);
-    const auto read = [&] {
-        std::ifstream file(test.directory / "buffer.db", std::ios::binary);
-        return std::string(std::istreambuf_iterator<char>(file), {});
-    };
-    const std::string before = read();
+    execute(test.directory / "buffer.db", "PRAGMA user_version=99");
+    const std::string before = content_of(test.directory / "buffer.db");
     const auto opened = Buffer::open(test.directory.path(), test.config, test.clock, test.log);
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().kind, Error::Kind::config);
     EXPECT_THAT(opened.error().text, testing::HasSubstr("newer version of Holdfast (schema 99"));
-    EXPECT_EQ(read(), before);
+    EXPECT_EQ(content_of(test.directory / "buffer.db"), before);
 }
 
 TEST(BufferDamage, SalvagesTheRowsThatCanBeRead) {
@@ -100,10 +61,7 @@ TEST(BufferDamage, SalvagesTheRowsThatCanBeRead) {
     test.close();
     copy_files(test.directory.path(), other.directory.path());
     // As after a kill, so that the file is checked; some pages in the middle are zeroed.
-    sqlite3* file = nullptr;
-    sqlite3_open((other.directory / "buffer.db").c_str(), &file);
-    sqlite3_exec(file, "UPDATE meta SET value=0 WHERE key='clean'", nullptr, nullptr, nullptr);
-    sqlite3_close(file);
+    execute(other.directory / "buffer.db", "UPDATE meta SET value=0 WHERE key='clean'");
     for (const std::uint64_t page : {200, 201, 500, 800})
         overwrite(other.directory / "buffer.db", page * 4096, std::string(4096, '\0'));
     other.open();
@@ -121,8 +79,7 @@ TEST(BufferDamage, ARowWithAFlippedBitIsDroppedCountedAndTold) {
     test.append(marked);
     fill(test, 2);
     test.close();
-    std::fstream file(test.directory / "buffer.db", std::ios::in | std::ios::out | std::ios::binary);
-    const std::string content(std::istreambuf_iterator<char>(file), {});
+    const std::string content = content_of(test.directory / "buffer.db");
     const std::size_t at = content.find(marked.body.substr(20));
     ASSERT_NE(at, std::string::npos);
     overwrite(test.directory / "buffer.db", at + 4, std::string(1, static_cast<char>(content[at + 4] ^ 1)));
@@ -168,15 +125,22 @@ TEST(BufferDamage, ARowWhoseInputWasChangedIsDroppedAndNotSentUnderAnotherName) 
     BufferInDirectory test;
     fill(test, 3);
     test.close();
-    sqlite3* file = nullptr;
-    sqlite3_open((test.directory / "buffer.db").c_str(), &file);
-    sqlite3_exec(file, "UPDATE batches_high SET input=1+input%3", nullptr, nullptr, nullptr);
-    sqlite3_close(file);
+    execute(test.directory / "buffer.db", "UPDATE batches_high SET input=1+input%3");
     test.open();
     test.buffer->set_link(true);
     for (const Batch& batch : test.peek_all())
         EXPECT_TRUE(batch.header.kind == BatchKind::gap || batch.header.priority != Priority::high);
     EXPECT_EQ(test.buffer->status().dropped_readings, 10);
+}
+
+TEST(BufferDamage, ADamagedNumberInTheNotesIsFoundAlsoAfterACleanStop) {
+    BufferInDirectory test;
+    fill(test, 3);
+    test.close();
+    execute(test.directory / "buffer.db", "UPDATE meta SET value=2 WHERE key='next_seq'");
+    test.open();
+    EXPECT_TRUE(test.log.has("its notes are damaged")) << test.log.text();
+    EXPECT_EQ(test.buffer->status().batches, 3);
 }
 
 TEST(BatchRow, TakesTheChecksumOfSchemaVersion1WhichLeavesOutTheInput) {
