@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::int64_t page_bytes = 4096;
 constexpr std::uint64_t reserved_wal_bytes = 1024 * 1024;
-// A file up to this size is checked whole at open after a kill; of a larger one the rest is found out when it
-// is read.
-constexpr std::int64_t most_checked_pages = 8'192;
+// A file up to this size is checked whole at open after a kill, which a slow card does in three seconds; of a
+// larger one damage shows when it is read.
+constexpr std::int64_t most_checked_pages = 4'096;
 
 std::uint64_t size_of(const std::filesystem::path& file) {
     std::error_code missing;
@@ -56,24 +56,13 @@ Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open(const std::filesystem
     if (!database) return fail(database.error());
     if (auto done = set_up_schema(*database, FileBudget(max_size)); !done) return fail(done.error());
     std::unique_ptr<BatchDatabase> opened(new BatchDatabase(file, max_size, std::move(*database)));
-    auto done = opened->prepare_reading(schema_version);
+    auto done = opened->prepare_reading();
     if (done) done = opened->prepare_writing();
     if (done) done = opened->load();
     if (!done) {
         opened->abandon();
         return fail(done.error());
     }
-    return opened;
-}
-
-Result<std::unique_ptr<BatchDatabase>> BatchDatabase::open_damaged(const std::filesystem::path& file) {
-    auto database = Database::open(file);
-    if (!database) return database.error();
-    database->on_close(Database::Wal::keep);
-    database->harden();
-    const std::int64_t version = database->number("PRAGMA user_version").value_or(schema_version);
-    std::unique_ptr<BatchDatabase> opened(new BatchDatabase(file, Bytes{}, std::move(*database)));
-    if (auto done = opened->prepare_reading(version); !done) return done.error();
     return opened;
 }
 
@@ -86,8 +75,8 @@ Result<void> BatchDatabase::prepare(std::initializer_list<std::pair<Statement*, 
     return {};
 }
 
-Result<void> BatchDatabase::prepare_reading(std::int64_t version) {
-    const std::string names(version == 1 ? columns_v1 : columns);
+Result<void> BatchDatabase::prepare_reading() {
+    const std::string names(columns);
     for (std::size_t lane = 0; lane < priority_count; ++lane) {
         const std::string table = table_of(static_cast<Priority>(lane));
         auto done = prepare({
@@ -123,6 +112,7 @@ Result<void> BatchDatabase::prepare_writing() {
     }
     return prepare({
         {&set_meta_, "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value"},
+        {&erase_meta_, "DELETE FROM meta WHERE key=?"},
         {&add_input_, "INSERT OR IGNORE INTO inputs(name) VALUES (?)"},
         {&find_input_, "SELECT id FROM inputs WHERE name=?"},
         {&add_boot_, "INSERT OR IGNORE INTO boots(boot) VALUES (?)"},

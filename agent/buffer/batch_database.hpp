@@ -50,9 +50,6 @@ class BatchDatabase {
     // newer version wrote it (then nothing was touched), with retry or full when it can't be read or written.
     static Result<std::unique_ptr<BatchDatabase>> open(const std::filesystem::path& file, Bytes max_size);
 
-    // Opens a damaged file to read what can be read of it; nothing is written, not even when it is closed.
-    static Result<std::unique_ptr<BatchDatabase>> open_damaged(const std::filesystem::path& file);
-
     std::uint64_t epoch() const { return epoch_; }
     std::uint64_t next_seq() const {
         return book_.next_seq;
@@ -65,6 +62,9 @@ class BatchDatabase {
     std::optional<std::int64_t> wall_offset(const BootId& boot);
     Totals totals(Priority priority) const { return book_.lanes[index_of(priority)].totals; }
     std::uint64_t last_seq(Priority priority) const { return book_.lanes[index_of(priority)].last_seq; }
+
+    // 0: it is not there.
+    Result<std::uint64_t> note(std::string_view key) { return meta(key); }
 
     // Looks for damage as far as that is quick. Fails with corrupt.
     Result<void> check();
@@ -99,6 +99,9 @@ class BatchDatabase {
         Result<void> reserve(std::uint64_t next_seq);
         Result<void> adopt(std::uint64_t epoch);  // a database made to take over from a damaged one
         Result<void> mark_clean();
+        // Numbers by name beside those of the database itself.
+        Result<void> note(std::string_view key, std::uint64_t value);
+        Result<void> erase_note(std::string_view key);
         Result<void> set_lived(std::chrono::seconds lived);
         Result<void> set_wall_offset(const BootId& boot, std::int64_t wall_offset_us);
         // The row's times are not to be corrected: it was sent with them.
@@ -164,7 +167,7 @@ class BatchDatabase {
 
     BatchDatabase(std::filesystem::path file, Bytes max_size, Database database);
     Result<void> prepare(std::initializer_list<std::pair<Statement*, std::string>> statements);
-    Result<void> prepare_reading(std::int64_t version);
+    Result<void> prepare_reading();
     Result<void> prepare_writing();
     Result<void> load();
     Result<void> load_lane(Priority priority);
@@ -188,8 +191,8 @@ class BatchDatabase {
     bool short_of_disk_ = false;
     Database database_;  // before the statements: they have to go first
     std::array<LaneStatements, priority_count> lanes_;
-    Statement set_meta_, get_meta_, all_meta_, add_input_, find_input_, input_name_, add_boot_, find_boot_,
-        boot_id_;
+    Statement set_meta_, erase_meta_, get_meta_, all_meta_, add_input_, find_input_, input_name_, add_boot_,
+        find_boot_, boot_id_;
     Statement wall_offset_, set_wall_offset_;
     Statement page_count_, freelist_count_;
     std::map<std::string, std::int64_t, std::less<>> input_ids_;

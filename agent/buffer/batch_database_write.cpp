@@ -111,6 +111,15 @@ Result<void> BatchDatabase::Write::adopt(std::uint64_t epoch) {
     return done;
 }
 
+Result<void> BatchDatabase::Write::note(std::string_view key, std::uint64_t value) {
+    return database_->set_meta(key, value);
+}
+
+Result<void> BatchDatabase::Write::erase_note(std::string_view key) {
+    database_->meta_changed_ = true;
+    return database_->erase_meta_.bind_text(1, key).run();
+}
+
 Result<void> BatchDatabase::Write::set_lived(std::chrono::seconds lived) {
     return database_->set_meta("lived_s", static_cast<std::uint64_t>(lived.count()));
 }

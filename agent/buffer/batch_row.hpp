@@ -14,9 +14,6 @@ inline constexpr std::string_view columns =
     "seq, input, kind, count, first_us, last_us, boot, wall_offset_us, synchronised, checksum, body, "
     "arrived_s, "
     "message_seq";
-// As they are in a file of schema version 1, which is read without being migrated when it is damaged.
-inline constexpr std::string_view columns_v1 =
-    "seq, input, kind, count, first_us, last_us, boot, wall_offset_us, synchronised, checksum, body, 0, 0";
 
 enum Column {
     seq,

@@ -29,7 +29,8 @@ struct BufferStatus {
     std::uint64_t bytes = 0;                     // database and WAL on disk
     std::optional<std::int64_t> oldest_wall_us;  // time of the oldest reading held
     std::optional<std::int64_t>
-        oldest_age_s;                  // since it was taken in, in running time: no jump of a clock is in it
+        oldest_age_s;  // since it was taken in, in running time: no jump of a clock is in it
+    std::uint64_t salvaging_readings = 0;  // in a damaged buffer, yet to be taken over or found lost
     std::uint64_t acked_readings = 0;  // in one snapshot with `readings`, so that the sums hold at any time
     std::uint64_t dropped_readings = 0;
     std::uint64_t thinned_readings = 0;  // merged into coarser ones: neither held by themselves nor dropped

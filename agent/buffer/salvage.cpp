@@ -1,193 +1,156 @@
 #include "buffer/salvage.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <vector>
 
-#include "base/unique_fd.hpp"
+#include "buffer/batch_row.hpp"
+#include "buffer/damaged_set.hpp"
 
 namespace holdfast {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::size_t pages_per_step = 256;
 
-constexpr const char* companions[] = {"-wal", "-journal", ""};
-constexpr std::string_view mark = ".corrupt-";
-// What is not copied by then stays in the set that is kept; a start must not wait for ever on a dying card.
-constexpr std::chrono::seconds most_time{20};
-constexpr std::size_t rows_per_read = 64;
-// Above any seq that is ever reached; a closer end keeps the halving short.
-constexpr std::uint64_t highest_seq = std::uint64_t{1} << 44;
-// Reads that may fail in a table: a bad leaf costs some fifty, a bad inner page would cost one for each seq
-// below it.
-constexpr int most_failures = 4'000;
+constexpr std::string_view keys[] = {"salvage_set",   "salvage_rank",       "salvage_seq",
+                                     "salvage_page",  "salvage_below",      "salvage_expected",
+                                     "salvage_saved", "salvage_counts_all", "salvage_lost"};
 
-// The numbers of the sets beside `file`, ascending.
-std::vector<unsigned> damaged_sets(const fs::path& file) {
-    std::vector<unsigned> numbers;
-    const std::string prefix = file.filename().string() + std::string(mark);
-    std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(file.parent_path(), failed)) {
-        const std::string name = entry.path().filename().string();
-        unsigned number = 0;
-        if (!name.starts_with(prefix)) continue;
-        if (std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number).ec == std::errc{})
-            numbers.push_back(number);
-    }
-    std::sort(numbers.begin(), numbers.end());
-    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
-    return numbers;
-}
+constexpr RawReader::Place behind_all{priority_count, 0, 0};
 
-std::string set_name(const fs::path& file, unsigned number) {
-    return file.string() + std::string(mark) + std::to_string(number);
-}
-
-// A power cut must not bring the damaged file back under its old name beside the WAL of the fresh one.
-Result<void> sync_directory(const fs::path& directory) {
-    const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd || ::fsync(fd.get()) != 0)
-        return system_error(Error::Kind::retry, "cannot sync " + directory.string(), errno);
-    return {};
-}
-
-// The WAL goes first: left behind alone, it would be played into the fresh database.
-Result<fs::path> set_aside(const fs::path& file) {
-    std::vector<unsigned> numbers = damaged_sets(file);
-    const unsigned number = numbers.empty() ? 1 : numbers.back() + 1;
-    numbers.push_back(number);
-    const fs::path aside = set_name(file, number);
-    for (const char* companion : companions) {
-        std::error_code failed;
-        fs::rename(file.string() + companion, aside.string() + companion, failed);
-        if (failed && failed != std::errc::no_such_file_or_directory)
-            return system_error(Error::Kind::retry, "cannot set aside " + file.string() + companion,
-                                failed.value());
-    }
-    for (std::size_t i = 0; i + kept_damaged_sets < numbers.size(); ++i)
-        for (const char* companion : companions) {
-            std::error_code ignored;
-            fs::remove(set_name(file, numbers[i]) + companion, ignored);
-        }
-    if (auto synced = sync_directory(file.parent_path()); !synced) return synced.error();
-    return aside;
-}
-
-struct Tally {
-    std::uint64_t batches = 0;
-    std::uint64_t readings = 0;
-    std::uint64_t damaged = 0;  // rows with a wrong checksum
-    std::uint64_t last_seq = 0;
-    bool complete = true;  // every range could be read
-};
-
-// Reads a table around its damaged places: a range that fails is halved, and each half tried. Ranges are
-// taken in order of seq.
-class Salvage {
-  public:
-    Salvage(BatchDatabase& from, BatchDatabase& to) : from_(from), to_(to) {}
-
-    Result<void> table(Priority priority, Tally& tally) {
-        std::vector<Range> ranges{{0, highest_seq}};
-        int failures = 0;
-        while (!ranges.empty()) {
-            if (failures > most_failures || std::chrono::steady_clock::now() > deadline_) {
-                tally.complete = false;
-                break;
-            }
-            Range range = ranges.back();
-            ranges.pop_back();
-            auto rows = from_.read(priority, range.first, range.last,
-                                   {rows_per_read, to_.budget().transaction_bytes}, everything);
-            if (rows) {
-                if (auto kept = keep(std::move(*rows), tally); !kept) return kept;
-                if (rows->next <= range.last) ranges.push_back({rows->next, range.last});
-            } else if (++failures; range.first < range.last) {
-                const std::uint64_t middle = range.first + (range.last - range.first) / 2;
-                ranges.push_back({middle + 1, range.last});
-                ranges.push_back({range.first, middle});
-            } else {
-                tally.complete = false;
-            }
-        }
-        return flush(tally);
-    }
-
-  private:
-    struct Range {
-        std::uint64_t first, last;
-    };
-    static bool everything(std::uint64_t) { return true; }
-
-    Result<void> keep(BatchDatabase::Rows rows, Tally& tally) {
-        tally.damaged += rows.damaged.size();
-        for (Batch& batch : rows.batches) {
-            pending_bytes_ += batch.body.size();
-            pending_.push_back(std::move(batch));
-        }
-        if (pending_bytes_ < to_.budget().transaction_bytes) return {};
-        return flush(tally);
-    }
-
-    Result<void> flush(Tally& tally) {
-        auto write = to_.write();
-        if (!write) return write.error();
-        for (const Batch& batch : pending_)
-            if (auto put = write->put(batch); !put) return put;
-        if (auto done = write->commit(); !done) return done;
-        for (const Batch& batch : pending_) {
-            tally.batches += 1;
-            tally.readings += readings_held(batch.header);
-            tally.last_seq = std::max(tally.last_seq, batch.header.seq);
-        }
-        pending_.clear();
-        pending_bytes_ = 0;
-        return {};
-    }
-
-    BatchDatabase& from_;
-    BatchDatabase& to_;
-    std::vector<Batch> pending_;
-    std::size_t pending_bytes_ = 0;
-    std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + most_time;
-};
-
-Result<void> salvage(const fs::path& aside, BatchDatabase& fresh, Tally& tally) {
-    auto damaged = BatchDatabase::open_damaged(aside);
-    if (!damaged) return damaged.error();
-    Salvage work(**damaged, fresh);
-    // What is dropped last is saved first.
-    for (const Priority priority : {Priority::high, Priority::normal, Priority::low})
-        if (auto done = work.table(priority, tally); !done) return done;
-    auto write = fresh.write();
-    if (!write) return write.error();
-    if (auto done = write->reserve(tally.last_seq + 1); !done) return done;
-    return write->commit();
+constexpr std::uint8_t rank_of(Priority priority) {
+    return static_cast<std::uint8_t>(priority_count - 1 - index_of(priority));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<BatchDatabase>> replace_damaged(const fs::path& file, Bytes max_size,
-                                                       const Error& damage, Log& log) {
-    const auto aside = set_aside(file);
-    if (!aside) return aside.error();
-    log.error("the buffer is damaged (" + damage.text + "): it is kept as " + aside->string());
-    auto fresh = BatchDatabase::open(file, max_size);
-    if (!fresh) return fresh;
-    Tally tally;
-    const auto done = salvage(*aside, **fresh, tally);
-    std::string text = "saved " + std::to_string(tally.readings) + " readings (" +
-                       std::to_string(tally.batches) + " batches) from the damaged buffer";
-    if (tally.damaged > 0) text += ", " + std::to_string(tally.damaged) + " batches are damaged";
-    if (!tally.complete) text += ", parts of it can't be read";
-    if (!done) text += ", then it failed: " + done.error().text;
-    log.error(text);
-    return fresh;
+Result<std::optional<SalvageNotes>> SalvageNotes::read(BatchDatabase& database) {
+    std::array<std::uint64_t, std::size(keys)> values{};
+    for (std::size_t i = 0; i < std::size(keys); ++i) {
+        const auto value = database.note(keys[i]);
+        if (!value) return value.error();
+        values[i] = *value;
+    }
+    if (values[0] == 0) return std::optional<SalvageNotes>{};
+    SalvageNotes notes;
+    notes.set = values[0];
+    notes.from = {static_cast<std::uint8_t>(values[1]), values[2], static_cast<std::uint32_t>(values[3])};
+    notes.below = values[4];
+    if (values[5] > 0) notes.expected = values[5] - 1;
+    notes.saved = values[6];
+    notes.counts_all = values[7] != 0;
+    notes.lost = values[8];
+    return std::optional(notes);
+}
+
+Result<void> SalvageNotes::write(BatchDatabase::Write& to) const {
+    const std::uint64_t values[] = {
+        set, from.rank, from.seq, from.page, below, expected ? *expected + 1 : 0, saved, counts_all ? 1U : 0U,
+        lost};
+    for (std::size_t i = 0; i < std::size(keys); ++i)
+        if (auto done = to.note(keys[i], values[i]); !done) return done;
+    return {};
+}
+
+Result<void> SalvageNotes::erase(BatchDatabase::Write& from) {
+    for (const std::string_view key : keys)
+        if (auto done = from.erase_note(key); !done) return done;
+    return {};
+}
+
+Salvage::Salvage(const std::filesystem::path& file, SalvageNotes notes) : notes_(notes) {
+    auto reader = RawReader::open(damaged_set(file, notes.set));
+    if (reader) reader_ = std::move(*reader);
+}
+
+std::optional<Salvage::Slice> Salvage::step(std::size_t bytes) {
+    Slice slice;
+    slice.after = notes_;
+    slice.is_last = true;
+    if (!reader_) return slice;
+    if (!reader_->scan(pages_per_step)) return std::nullopt;
+    RawReader::Rows rows = reader_->read(notes_.from, bytes);
+    slice.after.from = rows.next.value_or(behind_all);
+    slice.is_last = notes_.from == behind_all;
+    std::optional<std::uint64_t>& expected = slice.after.expected;
+    for (Batch& batch : rows.batches) {
+        const BatchHeader& header = batch.header;
+        if (header.seq >= notes_.below || left_out_.contains(header.seq)) continue;
+        const std::uint64_t readings = readings_held(header);
+        if (expected && is_counted(header)) *expected -= std::min(*expected, readings);
+        slice.after.saved += readings;
+        slice.batches.push_back(std::move(batch));
+    }
+    for (BatchHeader& header : rows.damaged) {
+        if (header.input.empty() || header.seq >= notes_.below || left_out_.contains(header.seq)) continue;
+        // Its count may be what is damaged.
+        if (expected && is_counted(header)) {
+            header.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(header.count, *expected));
+            *expected -= header.count;
+        }
+        slice.after.lost += readings_held(header);
+        slice.damaged.push_back(std::move(header));
+    }
+    return slice;
+}
+
+void Salvage::committed(const Slice& slice) {
+    for (const Batch& batch : slice.batches) {
+        std::optional<BatchHeader>& last = last_[index_of(batch.header.priority)];
+        if (last && batch.header.seq > last->seq) hole_.widen(*last, batch.header, batch.header.seq);
+        last = batch.header;
+    }
+    notes_ = slice.after;
+}
+
+void Salvage::Hole::widen(const BatchHeader& before, const BatchHeader& after, std::uint64_t end) {
+    if (end - before.seq <= width) return;
+    width = end - before.seq;
+    around = before;
+    // On the wall clock, since the two may be of different boots.
+    const std::int64_t from = before.last_us + before.wall_offset_us;
+    const std::int64_t to = after.first_us + after.wall_offset_us;
+    around->first_us = std::min(from, to);
+    around->last_us = std::max(from, to);
+    around->wall_offset_us = 0;
+    around->boot = {};
+}
+
+std::optional<BatchHeader> Salvage::hole() const {
+    Hole widest = hole_;
+    for (const auto& last : last_) {
+        if (!last) continue;
+        const std::uint64_t end = counted_through(last->priority);
+        if (end > last->seq) widest.widen(*last, *last, end);
+        if (!widest.around) widest.widen(*last, *last, last->seq + 1);
+    }
+    if (widest.around || !reader_ || reader_->any_input().empty()) return widest.around;
+    BatchHeader header;
+    header.input = reader_->any_input();
+    return header;
+}
+
+std::map<BootId, std::int64_t> Salvage::wall_offsets() const {
+    return reader_ ? reader_->wall_offsets() : std::map<BootId, std::int64_t>{};
+}
+
+bool Salvage::is_ahead(Priority priority, std::uint64_t seq) const {
+    if (seq >= notes_.below) return false;
+    const std::uint8_t rank = rank_of(priority);
+    return rank != notes_.from.rank ? rank > notes_.from.rank : seq >= notes_.from.seq;
+}
+
+void Salvage::leave_out(std::uint64_t seq, std::uint64_t readings) {
+    if (!left_out_.insert(seq).second) return;
+    if (notes_.expected) *notes_.expected -= std::min(*notes_.expected, readings);
+}
+
+std::uint64_t Salvage::counted_through(Priority priority) const {
+    if (!reader_ || !reader_->notes().sound) return 0;
+    return reader_->notes().find(batch_row::meta_key("counted", priority)).value_or(0);
+}
+
+// The totals of a lane are those of its rows up to a seq.
+bool Salvage::is_counted(const BatchHeader& header) const {
+    return notes_.counts_all || header.seq <= counted_through(header.priority);
 }
 
 }  // namespace holdfast

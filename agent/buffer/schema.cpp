@@ -109,15 +109,15 @@ Result<void> migrate(Database& database, std::int64_t version) {
         if (!epoch) return epoch.error();
         const std::string insert = "INSERT INTO meta VALUES ('epoch', " + std::to_string(*epoch) + ")";
         if (auto done = database.execute(insert.c_str()); !done) return done;
+        // The schema's version is part of page 1 and of most transactions: a WAL that belongs to another
+        // buffer is told by it.
+        const auto cookie = random_number();
+        if (!cookie) return cookie.error();
+        const std::string set = "PRAGMA schema_version=" + std::to_string((*cookie & 0x3FFFFFFF) + 0x10000);
+        if (auto done = database.execute(set.c_str()); !done) return done;
     }
-    const auto cookie = random_number();
-    if (!cookie) return cookie.error();
-    // The schema's version is part of page 1 and of most transactions: a WAL that belongs to another buffer
-    // is told by it.
-    const std::string own_cookie = std::to_string((*cookie & 0x3FFFFFFF) + 0x10000);
     const std::string identity = "PRAGMA application_id=" + std::to_string(application_id) +
-                                 "; PRAGMA user_version=" + std::to_string(BatchDatabase::schema_version) +
-                                 "; PRAGMA schema_version=" + own_cookie;
+                                 "; PRAGMA user_version=" + std::to_string(BatchDatabase::schema_version);
     if (auto done = database.execute(identity.c_str()); !done) return done;
     return transaction->commit();
 }

@@ -171,7 +171,7 @@ Result<void> Database::set(std::string_view name, std::string_view value, std::s
     const auto found = text(pragma.c_str());
     if (!found) return found.error();
     if (*found != read_back)
-        return Error{Error::Kind::config,
+        return Error{Error::Kind::bug,
                      pragma + " is " + *found + " and cannot be made " + std::string(read_back)};
     return {};
 }

@@ -75,7 +75,7 @@ class Database {
     // The value of "PRAGMA name" or any other query with one result.
     Result<std::int64_t> number(const char* sql);
     Result<std::string> text(const char* sql);
-    // "PRAGMA name=value", then reads it back. Fails with config when SQLite did not take it.
+    // "PRAGMA name=value", then reads it back. Fails with bug when SQLite did not take it.
     Result<void> set(std::string_view name, std::string_view value, std::string_view read_back);
 
     // Rows that the last statement changed.

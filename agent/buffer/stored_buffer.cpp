@@ -37,8 +37,8 @@ StoredBuffer::StoredBuffer(std::filesystem::path file, const BufferConfig& confi
       clock_(clock),
       log_(log),
       database_(std::move(database)),
-      epoch_(database_->epoch()),
-      next_seq_(database_->next_seq()),
+      epoch_(database_ ? database_->epoch() : 0),
+      next_seq_(database_ ? database_->next_seq() : 1),
       pace_(config.drain_rate),
       meter_(clock.now()),
       boot_(read_boot_id()),
@@ -205,7 +205,9 @@ void StoredBuffer::no_longer_held(Pool::iterator at) {
     const std::uint64_t seq = at->first;
     Lane& own = lane(held.batch.header.priority);
     const std::uint64_t readings = readings_held(held.batch.header);
-    if (held.stored) {
+    if (held.stored && leave_out_of_salvage(held.batch.header)) {
+        // Its row is not there yet.
+    } else if (held.stored) {
         own.acked.emplace(seq, readings);
         own.acked_readings += readings;
         if (!first_ack_) first_ack_ = clock_.now();
@@ -371,6 +373,8 @@ std::optional<MonoTime> StoredBuffer::step() {
     if (!link_up_) free_stored(0);
     look_for_room();
     if (retry_at_) return retry_at_;
+    if (salvage_some()) return now;
+    if (retry_at_) return retry_at_;
     auto next = earlier(store_due(), delete_due());
     if (link_up_) next = earlier(next, pace_.wait(now));
     const bool idle = unstored_batches_ == 0 && !first_ack_ && !gaps_.changed();
@@ -453,6 +457,7 @@ BufferStatus StoredBuffer::status() const {
         if (!own.live.empty()) held(own.live.begin()->second.batch.header);
     }
     status.readings = status.in_memory_readings + status.committed_readings;
+    status.salvaging_readings = salvage_ ? salvage_->notes().expected.value_or(0) : 0;
     status.acked_readings = acked_readings_;
     status.dropped_readings = dropped_readings_;
     status.thinned_readings = thinned_readings_;

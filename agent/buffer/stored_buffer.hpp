@@ -25,6 +25,7 @@
 #include "buffer/drain_meter.hpp"
 #include "buffer/drain_pace.hpp"
 #include "buffer/gap_ledger.hpp"
+#include "buffer/salvage.hpp"
 
 namespace holdfast {
 
@@ -33,8 +34,11 @@ class StoredBuffer final : public Buffer {
     StoredBuffer(std::filesystem::path file, const BufferConfig& config, const Clock& clock, Log& log,
                  std::unique_ptr<BatchDatabase> database);
 
-    // Marks the database as in use and reserves the first block of seqs. To be called once, first.
+    // One of these is to be called once, first. Marks the database as in use and reserves the first block of
+    // seqs.
     void start();
+    // There is no database yet, for this reason: it begins in memory and goes on trying.
+    void start_without(const Error& error);
 
     std::uint64_t epoch() const override { return epoch_; }
     void append(Batch batch) override;
@@ -176,6 +180,19 @@ class StoredBuffer final : public Buffer {
     Result<void> take_over(std::unique_ptr<BatchDatabase> database);
     void doubt(const Turn& turn);
     Result<void> reconcile();
+    std::uint64_t readings_on_disk_only() const;
+    void keep_what_memory_has();
+    void sort_unstored();
+    void go_on_living();
+
+    // stored_buffer_salvage.cpp: what comes back from a damaged database
+    Result<void> resume_salvage();
+    bool salvage_some();
+    Result<void> take_slice(const Salvage::Slice& slice);
+    void show_row(const BatchHeader& header);
+    void add_lost(GapLedger& gaps, const SalvageNotes& notes);
+    void end_salvage();
+    bool leave_out_of_salvage(const BatchHeader& header);
 
     // stored_buffer_retention.cpp: what goes when a bound is reached
     std::int64_t room_needed(const Turn& turn) const;
@@ -225,7 +242,10 @@ class StoredBuffer final : public Buffer {
     bool link_expected_ = false;
     bool shrinking_ = false;
     bool in_commit_ = false;
-    bool reopen_ = false;  // before the next attempt
+    bool reopen_ = false;               // before the next attempt
+    bool knows_rows_ = false;           // a database has been open since start
+    std::unique_ptr<Salvage> salvage_;  // null: none goes on
+    bool requeued_ = false;             // what was on disk is in memory only: to be written before it goes on
     // Rows of a commit that failed: it may have reached the disk, as the next open will show. By seq.
     std::map<std::uint64_t, std::pair<Priority, std::uint64_t>> in_doubt_;  // readings
 

@@ -36,6 +36,7 @@ void put_buffer(JsonWriter& json, const BufferStatus& buffer) {
     put_optional(json, "empty_in_s", buffer.empty_in_s);
     json.key("in_memory_readings").number(buffer.in_memory_readings);
     json.key("committed_readings").number(buffer.committed_readings);
+    json.key("salvaging_readings").number(buffer.salvaging_readings);
     json.key("dropped_readings").number(buffer.dropped_readings);
     json.key("thinned_readings").number(buffer.thinned_readings);
     json.key("refused_readings").number(buffer.refused_readings);
@@ -170,6 +171,9 @@ std::string buffer_text(const BufferStatus& buffer) {
     if (buffer.thinned_readings > 0)
         out += "\n          thinned: " + std::to_string(buffer.thinned_readings) +
                " readings merged into coarser ones";
+    if (buffer.salvaging_readings > 0)
+        out += "\n          salvage: " + std::to_string(buffer.salvaging_readings) +
+               " readings are being taken over from a damaged buffer";
     if (buffer.dropped_readings > 0)
         out += "\n          dropped: " + std::to_string(buffer.dropped_readings) + " readings";
     if (buffer.refused_readings > 0)

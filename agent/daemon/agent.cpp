@@ -58,7 +58,8 @@ Agent::Agent(Places places, Config config, const Clock& clock, Log& log)
 Agent::~Agent() = default;
 
 Result<void> Agent::make_directories() const {
-    if (auto made = make_directory(places_.state_directory, 0700); !made) return made;
+    // When that fails, the buffer says why, and goes on in memory.
+    (void)make_directory(places_.state_directory, 0700);
     return make_directory(places_.runtime_directory, 0755);
 }
 

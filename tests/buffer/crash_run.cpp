@@ -248,6 +248,7 @@ std::string CrashRun::check(const fs::path& directory, std::size_t cut, Toleranc
             all.push_back(std::move(*batch));
         return all;
     };
+    if (fresh) settle();  // what was set aside is taken over
     buffer.set_link(true);
     if (std::string wrong = compare(peek_all(), set_aside(directory), cut); !wrong.empty()) return wrong;
     buffer.append(numbered_batch(promises_.size()));

@@ -23,7 +23,10 @@ void FaultRun::open() {
     auto opened = Buffer::open(test_.directory.path(), test_.config, test_.clock, test_.log);
     if (!opened) return;
     test_.buffer = std::move(*opened);
-    held_at_open_ = test_.buffer->status().readings;
+    if (was_set_aside(test_.directory.path())) test_.settle();  // what it had is taken over
+    const BufferStatus status = test_.buffer->status();
+    held_at_open_ = status.readings;
+    opened_without_disk_ = held_at_open_ == 0 && !status.last_error.empty();
     appended_ = 0;
 }
 
@@ -77,7 +80,11 @@ void FaultRun::check_counts() {
         wrong("held are " + std::to_string(status.readings) + " readings, " +
               std::to_string(status.in_memory_readings) + " in memory and " +
               std::to_string(status.committed_readings) + " committed");
-    const std::uint64_t accounted = status.readings + status.acked_readings + status.dropped_readings;
+    const std::uint64_t accounted =
+        status.readings + status.salvaging_readings + status.acked_readings + status.dropped_readings;
+    // What lies there is known when the disk is back.
+    if (opened_without_disk_ && !status.last_error.empty()) return;
+    if (std::exchange(opened_without_disk_, false)) held_at_open_ = accounted - appended_;
     if (accounted != held_at_open_ + appended_)
         wrong(std::to_string(held_at_open_ + appended_) + " readings were taken in, " +
               std::to_string(status.readings) + " are held, " + std::to_string(status.acked_readings) +
@@ -86,6 +93,7 @@ void FaultRun::check_counts() {
 
 FaultRun::Found FaultRun::drain() {
     Found found;
+    test_.settle();
     test_.buffer->set_link(true);
     for (const Batch& batch : test_.peek_all()) {
         if (batch.header.kind == BatchKind::gap) {

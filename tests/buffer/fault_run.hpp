@@ -42,6 +42,7 @@ class FaultRun {
     BufferInDirectory test_;
     std::vector<Promise> promises_;
     std::uint64_t held_at_open_ = 0;
+    bool opened_without_disk_ = false;
     std::uint64_t appended_ = 0;  // since then
     std::uint64_t dropped_ = 0;   // by buffers that were closed
     std::uint64_t lost_ = 0;      // at most: a close that failed said so

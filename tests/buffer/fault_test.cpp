@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
 #include <set>
 
 #include "buffer/faulty_vfs.hpp"
@@ -11,6 +15,7 @@ namespace holdfast::test {
 namespace {
 
 using std::chrono::minutes;
+namespace fs = std::filesystem;
 
 struct FaultyBuffer {
     FaultyVfs disk;  // first: the buffer closes before it goes
@@ -132,6 +137,105 @@ TEST(BufferFaults, WhatWasSentWhileItsCommitWasInDoubtIsNotCountedAgain) {
     EXPECT_EQ(test.buffer->status().readings, 0);
     test.reopen();
     EXPECT_EQ(test.buffer->status().readings, 0);
+}
+
+TEST(BufferFaults, StartsWithoutItsDatabaseAndTakesItOverWhenItCanBeOpened) {
+    FaultyBuffer faulty;
+    BufferInDirectory& test = faulty.test;
+    for (int i = 0; i < 5; ++i)
+        test.append(make_batch());
+    test.close();
+    faulty.disk.open_result = SQLITE_CANTOPEN;
+    test.open();
+    EXPECT_NE(test.buffer->status().last_error, "");
+    EXPECT_EQ(test.buffer->status().readings, 0);
+    const std::uint64_t epoch = test.buffer->epoch();
+    for (int i = 0; i < 5; ++i)
+        test.append(make_batch());
+    test.buffer->set_link(true);
+    const auto sent = test.buffer->peek();
+    ASSERT_TRUE(sent);
+    test.buffer->ack(sent->header.seq);
+    test.buffer->set_link(false);
+    faulty.disk.open_result = SQLITE_OK;
+    test.pass(minutes(2));
+    EXPECT_EQ(test.buffer->status().last_error, "");
+    EXPECT_EQ(test.buffer->status().committed_readings, 90);
+    test.reopen();
+    EXPECT_EQ(test.buffer->epoch(), epoch);
+    test.buffer->set_link(true);
+    std::set<std::uint64_t> found;
+    for (const Batch& batch : test.peek_all())
+        found.insert(batch.header.seq);
+    EXPECT_EQ(found.size(), 9);
+    EXPECT_FALSE(found.contains(sent->header.seq));
+}
+
+TEST(BufferFaults, StartsWhenItsDirectoryCanNotBeMade) {
+    BufferInDirectory test;
+    test.close();
+    fs::remove_all(test.directory.path());
+    std::ofstream(test.directory.path()) << "a file";
+    test.open();
+    EXPECT_THAT(test.buffer->status().last_error, testing::HasSubstr("cannot make the directory"));
+    test.append(make_batch());
+    test.pass(minutes(2));
+    EXPECT_EQ(test.buffer->status().in_memory_readings, 10);
+    fs::remove(test.directory.path());
+    test.pass(minutes(2));
+    EXPECT_EQ(test.buffer->status().last_error, "");
+    EXPECT_EQ(test.buffer->status().committed_readings, 10);
+}
+
+// What the agent's own user may do; tests often run as root, who may do everything.
+class AsNobody {
+  public:
+    AsNobody() { EXPECT_EQ(::seteuid(65'534), 0); }
+    ~AsNobody() { EXPECT_EQ(::seteuid(0), 0); }
+};
+
+TEST(BufferFaults, SaysWhoHasToOwnItsFilesAndGoesOnWhenTheyDo) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    BufferInDirectory test;
+    test.append(make_batch());
+    test.close();
+    const fs::path file = test.directory / "buffer.db";
+    ASSERT_EQ(::chown(test.directory.path().c_str(), 65'534, 65'534), 0);
+    {
+        const AsNobody nobody;
+        test.open();
+        EXPECT_THAT(
+            test.buffer->status().last_error,
+            testing::HasSubstr("buffer.db belongs to root and not to nobody: chown nobody " + file.string()));
+        test.append(make_batch());
+        test.pass(minutes(2));
+    }
+    EXPECT_EQ(test.log.count(LogLevel::error), 1) << test.log.text();
+    ASSERT_EQ(::chown(file.c_str(), 65'534, 65'534), 0);
+    ASSERT_EQ(::chmod(test.directory.path().c_str(), 0500), 0);
+    {
+        const AsNobody nobody;
+        test.pass(minutes(2));
+        EXPECT_THAT(test.buffer->status().last_error, testing::HasSubstr("chmod u+rwx"));
+    }
+    ASSERT_EQ(::chmod(test.directory.path().c_str(), 0700), 0);
+    const AsNobody nobody;
+    test.pass(minutes(2));
+    EXPECT_EQ(test.buffer->status().last_error, "");
+    EXPECT_EQ(test.buffer->status().committed_readings, 20);
+    test.close();
+}
+
+TEST(BufferFaults, ADirectoryInTheDatabasesPlaceIsSetAside) {
+    BufferInDirectory test;
+    test.close();
+    fs::remove(test.directory / "buffer.db");
+    fs::create_directories(test.directory / "buffer.db" / "kept");
+    test.open();
+    test.append(make_batch());
+    test.pass(test.config.commit_interval);
+    EXPECT_EQ(test.buffer->status().committed_readings, 10);
+    EXPECT_TRUE(fs::is_directory(test.directory / "buffer.db.corrupt-1" / "kept"));
 }
 
 TEST(BufferFaults, CloseSaysThatReadingsAreLost) {
