@@ -97,6 +97,8 @@ Remains remains_of(const fs::path& file) {
     if (!notes.sound) return remains;
     remains.heritage.epoch = notes.find("epoch");
     remains.lived_s = notes.find("lived_s").value_or(0);
+    // Newer totals may have been in the WAL.
+    if (reader->wal() == PageFile::Wal::damaged || reader->wal() == PageFile::Wal::foreign) return remains;
     std::uint64_t readings = 0;
     for (const Priority lane : {Priority::low, Priority::normal, Priority::high})
         readings += notes.find(batch_row::meta_key("readings", lane)).value_or(0);

@@ -373,7 +373,7 @@ std::optional<MonoTime> StoredBuffer::step() {
     if (!link_up_) free_stored(0);
     look_for_room();
     if (retry_at_) return retry_at_;
-    if (salvage_some()) return now;
+    if (look_after_damage()) return now;
     if (retry_at_) return retry_at_;
     auto next = earlier(store_due(), delete_due());
     if (link_up_) next = earlier(next, pace_.wait(now));

@@ -186,6 +186,8 @@ class StoredBuffer final : public Buffer {
     void go_on_living();
 
     // stored_buffer_salvage.cpp: what comes back from a damaged database
+    bool look_after_damage();
+    bool misses_rows() const;
     Result<void> resume_salvage();
     bool salvage_some();
     Result<void> take_slice(const Salvage::Slice& slice);

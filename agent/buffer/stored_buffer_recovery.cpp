@@ -35,6 +35,9 @@ Result<std::unique_ptr<BatchDatabase>> open_database(const std::filesystem::path
     if (const auto pages = PageFile::open(file)) {
         if (pages->wal() == PageFile::Wal::damaged)
             return Error{Error::Kind::corrupt, file.string() + "-wal has a damaged transaction"};
+        // SQLite would delete the WAL.
+        if (pages->wal() != PageFile::Wal::none && std::filesystem::file_size(file, failed) == 0)
+            return Error{Error::Kind::corrupt, file.string() + " is empty, its WAL is not"};
         if (pages->wal() == PageFile::Wal::foreign)
             return Error{Error::Kind::corrupt, file.string() + "-wal belongs to another database"};
     }

@@ -7,6 +7,30 @@
 
 namespace holdfast {
 
+// True: it wants to go on at once.
+bool StoredBuffer::look_after_damage() {
+    if (salvage_) return salvage_some();
+    if (misses_rows()) database_failed({Error::Kind::corrupt, "rows are missing that its totals count"});
+    return salvage_ != nullptr;
+}
+
+// Every row was read and is gone, but the totals say that there are more: damage made them unfindable.
+bool StoredBuffer::misses_rows() const {
+    if (!lent_.empty()) return false;
+    std::size_t expected = 0;
+    for (const auto& [key, gap] : gaps_.gaps())
+        expected += gap.stored ? 1 : 0;
+    std::size_t counted = 0;
+    for (const Lane& own : lanes_) {
+        const bool all_read = own.cursor > own.last_row && own.ahead.empty() && own.acked.empty();
+        if (!all_read && own.disk.batches > 0) return false;
+        for (const auto& [seq, held] : own.live)
+            expected += held.stored ? 1 : 0;
+        counted += own.disk.batches;
+    }
+    return counted > expected;
+}
+
 // Goes on where the notes of the database say.
 Result<void> StoredBuffer::resume_salvage() {
     knows_rows_ = true;
@@ -26,7 +50,6 @@ bool StoredBuffer::leave_out_of_salvage(const BatchHeader& header) {
 
 // False: there is nothing to do, or it can't go on now.
 bool StoredBuffer::salvage_some() {
-    if (!salvage_) return false;
     // What memory had is on disk before the salvage comes to where it was.
     if (std::exchange(requeued_, false)) commit(Scope::all);
     if (retry_at_ || !salvage_) return false;
