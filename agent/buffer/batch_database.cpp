@@ -317,10 +317,12 @@ Result<BatchDatabase::Rows> BatchDatabase::collect(Statement& select, Priority p
         }
         bytes += batch->body.size();
         if (batch->header.input.empty() ||
-            !checksum_matches(batch->header, batch->body, row.integer(checksum)))
+            !checksum_matches(batch->header, batch->body, row.integer(checksum))) {
+            batch->header.count = likely_count(*batch);
             rows.damaged.push_back(std::move(batch->header));
-        else
+        } else {
             rows.batches.push_back(std::move(*batch));
+        }
         if (rows.batches.size() < limit.rows && bytes < limit.bytes) return true;
         rows.next = at;
         return false;

@@ -1,5 +1,7 @@
 #include "buffer/batch_row.hpp"
 
+#include <algorithm>
+
 #include <span>
 
 #include "buffer/checksum.hpp"
@@ -46,6 +48,20 @@ std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body)
 bool checksum_matches(const BatchHeader& header, std::string_view batch_body, std::int64_t stored) {
     const std::uint32_t without = checksum_without_input(header, batch_body);
     return stored == as_stored(crc32c(header.input, without)) || stored == as_stored(without);
+}
+
+std::uint32_t likely_count(const Batch& damaged) {
+    constexpr std::uint32_t most_readings = 100'000;  // [batch] max_readings
+    const std::uint32_t told = std::min(damaged.header.count, most_readings);
+    const auto body = decode_body(damaged.header.kind, damaged.body);
+    if (damaged.header.kind == BatchKind::gap || !body) return told;
+    ReadingReader reader;
+    reader.feed(body->stream);
+    std::uint32_t count = 0;
+    auto more = reader.next();
+    for (; more && *more; more = reader.next())
+        ++count;
+    return more ? count : told;
 }
 
 ClockState clock_state(std::int64_t stored) {

@@ -43,6 +43,10 @@ std::int64_t checksum_of(const BatchHeader& header, std::string_view batch_body)
 // Whether the row is as it was written. Rows of schema version 1 have a checksum that leaves out the input.
 bool checksum_matches(const BatchHeader& header, std::string_view batch_body, std::int64_t stored);
 
+// How many readings a row of which the checksum is wrong most likely held: the bit that flipped may be in its
+// count. What the body has, when it can be read to its end.
+std::uint32_t likely_count(const Batch& damaged);
+
 // Not covered by the checksum, since it may change after the row was written.
 ClockState clock_state(std::int64_t stored);
 

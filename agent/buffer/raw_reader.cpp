@@ -248,10 +248,12 @@ void RawReader::read_page(const Place& place, Rows& rows, std::size_t& bytes) {
         batch.header.priority = priorities_by_rank[place.rank];
         const bool is_sound = decode_row(*cell, batch);
         bytes += batch.body.size();
-        if (is_sound)
+        if (is_sound) {
             rows.batches.push_back(std::move(batch));
-        else if (batch.header.seq != 0)
+        } else if (batch.header.seq != 0) {
+            batch.header.count = batch_row::likely_count(batch);
             rows.damaged.push_back(std::move(batch.header));
+        }
     }
 }
 

@@ -142,8 +142,11 @@ Result<Statement> Database::prepare(std::string_view sql) {
     sqlite3_stmt* statement = nullptr;
     const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-    if (code != SQLITE_OK) return failure(connection_.get(), code);
-    return Statement(statement);
+    if (code == SQLITE_OK) return Statement(statement);
+    Error error = failure(connection_.get(), code);
+    // Our statements fit our schema: what no longer fits has changed on the disk.
+    if (code == SQLITE_ERROR) error.kind = Error::Kind::corrupt;
+    return error;
 }
 
 Result<std::int64_t> Database::number(const char* sql) {

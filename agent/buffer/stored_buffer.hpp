@@ -168,6 +168,7 @@ class StoredBuffer final : public Buffer {
     void forget_copies(Priority priority, std::uint64_t seq);
     void now_stored(Held& held);
     void refresh_lanes();
+    void commit_last();
     Result<void> mark_clean();
 
     // stored_buffer_recovery.cpp: what happens when the disk fails

@@ -211,20 +211,25 @@ void StoredBuffer::refresh_lanes() {
         first_ack_ = clock_.now();
 }
 
-Result<void> StoredBuffer::close() {
-    // What waits for room would be lost: it goes beyond max_size, by no more than memory holds.
-    if (held_back_ && database_) {
-        database_->lift_limit();
-        held_back_ = false;
+// Whatever waits is written, also after a fault that passes, a database that was replaced meanwhile, or for
+// want of room: beyond max_size then, by no more than memory holds.
+void StoredBuffer::commit_last() {
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+        if (retry_at_)
+            try_again();
+        else
+            commit(Scope::all);
+        if (held_back_ && database_) {
+            database_->lift_limit();
+            held_back_ = false;
+        } else if (!retry_at_ && !has_work(Scope::all)) {
+            return;
+        }
     }
-    if (retry_at_)
-        try_again();
-    else
-        commit(Scope::all);
-    if (retry_at_) try_again();  // the fault may have been a passing one
-    // A database that turned out damaged was replaced by a fresh one, which does not have the rest yet.
-    for (int attempt = 0; attempt < most_attempts && !retry_at_ && has_work(Scope::all); ++attempt)
-        commit(Scope::all);
+}
+
+Result<void> StoredBuffer::close() {
+    commit_last();
     Result<void> done;
     if (retry_at_ || unstored_batches_ > 0) {
         done = Error{Error::Kind::retry,

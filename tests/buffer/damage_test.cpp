@@ -9,6 +9,7 @@
 #include "buffer/damage.hpp"
 #include "buffer/raw_reader.hpp"
 #include "buffer/support.hpp"
+#include "support/make_batch.hpp"
 
 namespace holdfast::test {
 namespace {
@@ -98,6 +99,20 @@ TEST(BufferDamage, ARowWithAFlippedBitIsDroppedCountedAndTold) {
     ASSERT_NE(gap, all.end());
     EXPECT_EQ(decode_body(BatchKind::gap, gap->body)->reason, GapReason::damaged);
     EXPECT_EQ(gap->header.count, 10);
+}
+
+TEST(BufferDamage, OfARowWithADamagedCountTheReadingsAreCounted) {
+    BufferInDirectory test;
+    test.append(simple_batch(0, "in", 10));
+    test.append(make_batch());
+    test.close();
+    execute(test.directory / "buffer.db", "UPDATE batches_normal SET count=1000010 WHERE seq=1");
+    test.open();
+    test.buffer->set_link(true);
+    test.peek_all();
+    EXPECT_EQ(test.buffer->status().dropped_readings, 10);
+    test.pass(test.config.commit_interval);
+    EXPECT_EQ(test.buffer->status().readings, 10);
 }
 
 TEST(BufferDamage, DamageThatShowsAtRunTimeIsSalvagedWithoutARestart) {

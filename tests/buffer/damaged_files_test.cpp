@@ -20,9 +20,21 @@ using Random = std::mt19937;
 constexpr int seeds_per_kind = 17;
 
 // Each body repeats its row's mark, so that the places where a row lies can be found in the files.
-std::string mark_of(std::size_t row) {
-    const std::string digits = std::to_string(row);
-    return "<" + std::string(6 - digits.size(), '0') + digits + ">";
+constexpr std::size_t most_rows = 1'000;
+
+// Marks on each page that the body takes, none like another, in bytes that can't be compressed: so the marks
+// can be found in the file.
+void mark(std::string& body, std::size_t row, std::size_t size) {
+    std::mt19937 noise(static_cast<std::mt19937::result_type>(row));
+    for (std::size_t chunk = 0; body.size() < size; ++chunk) {
+        char text[16];
+        std::snprintf(text, sizeof text, "<%06zu>", chunk * most_rows + row);
+        body += text;
+        while (body.size() % 1'000 != 0 && body.size() < size) {
+            const char byte = static_cast<char>(noise());
+            if (byte != '<') body += byte;
+        }
+    }
 }
 
 // The files of a buffer before they are damaged.
@@ -40,10 +52,9 @@ Original::Original(int batches, bool closed, bool with_acknowledged) : was_close
     const auto add = [&](int count) {
         for (int i = 0; i < count; ++i) {
             const std::size_t row = rows.size();
-            Batch batch = make_batch(10, "in" + std::to_string(row % 3), static_cast<Priority>(row % 3));
+            Batch batch = make_batch(10, "in" + std::to_string(row % 3), static_cast<Priority>(row % 3), 0);
             const std::size_t size = row % 50 == 7 ? 20'000 : 200 + row * 37 % 1'500;
-            while (batch.body.size() < size)
-                batch.body += mark_of(row);
+            mark(batch.body, row, size);
             rows.push_back(batch);
             source.append(std::move(batch));
             if (i % 20 == 19) source.pass(source.config.commit_interval);
@@ -83,7 +94,8 @@ std::set<std::size_t> rows_in(std::string_view page) {
          mark = page.find('<', mark + 1)) {
         std::size_t row = 0;
         const char* end = page.data() + mark + 7;
-        if (*end == '>' && std::from_chars(page.data() + mark + 1, end, row).ptr == end) rows.insert(row);
+        if (*end == '>' && std::from_chars(page.data() + mark + 1, end, row).ptr == end)
+            rows.insert(row % most_rows);
     }
     return rows;
 }
@@ -233,7 +245,7 @@ void expect_right(const Original& before, const std::map<std::uint64_t, Batch>& 
     for (const auto& [seq, batch] : offered) {
         const auto at = batch.body.find('<');
         ASSERT_NE(at, std::string::npos);
-        const Batch& row = before.rows.at(std::stoul(batch.body.substr(at + 1, 6)));
+        const Batch& row = before.rows.at(std::stoul(batch.body.substr(at + 1, 6)) % most_rows);
         EXPECT_EQ(batch.body, row.body);
         EXPECT_EQ(batch.header.input, row.header.input);
         EXPECT_EQ(batch.header.count, row.header.count);
@@ -268,14 +280,18 @@ TEST_P(DamagedFiles, StartOfferWhatIsSoundAndCountWhatIsLost) {
         for (const auto& [seq, row] : before.by_seq)
             if (!offered.contains(seq)) missing += 10;
         // With a damaged WAL pages are seen as they were before, with rows that were acknowledged since.
-        EXPECT_TRUE(status.dropped_readings <= missing || test.log.has("damaged transaction"))
-            << missing << " readings are missing\n"
-            << test.log.text();
+        // The count of a damaged row may be what is damaged, and these bodies are no readings that could be
+        // counted.
+        const bool is_guess =
+            test.log.has("damaged transaction") || test.log.has("a batch of the buffer is damaged");
+        EXPECT_TRUE(status.dropped_readings <= missing || is_guess) << missing << " readings are missing\n"
+                                                                    << test.log.text();
         // Where no input is known there is no topic for a gap record.
         EXPECT_EQ(offered.empty() ? 0 : status.dropped_readings, told) << test.log.text();
         // What a WAL had that is gone nobody knows, and an empty file is like a new one.
         const bool nobody_knows = !before.was_closed || kinds[GetParam()].name == std::string_view("Empty");
-        EXPECT_TRUE(nobody_knows || status.dropped_readings == missing || test.log.has("is not known"))
+        EXPECT_TRUE(nobody_knows || is_guess || status.dropped_readings == missing ||
+                    test.log.has("is not known"))
             << missing << " readings are missing\n"
             << test.log.text();
         test.close();

@@ -2,7 +2,7 @@
 // coarser one, or counted as dropped and told by a gap record. A failing run is made as short as it goes on
 // failing, and printed.
 //
-// HOLDFAST_MODEL_SEEDS=N runs so many seeds (default 48).
+// HOLDFAST_MODEL_SEEDS=N runs so many seeds (default 48), from HOLDFAST_MODEL_FIRST on (default 1).
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -292,7 +292,9 @@ Steps shrink(Steps steps, const BufferConfig& config) {
 TEST(BufferModel, EveryReadingIsHeldDeliveredMergedOrCountedAsDropped) {
     const char* wanted = std::getenv("HOLDFAST_MODEL_SEEDS");
     const std::uint64_t seeds = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 48;
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const char* first = std::getenv("HOLDFAST_MODEL_FIRST");
+    const std::uint64_t begin = first != nullptr ? std::strtoull(first, nullptr, 10) : 1;
+    for (std::uint64_t seed = begin; seed < begin + seeds; ++seed) {
         const Steps steps = make_steps(seed, 300);
         const BufferConfig config = config_of(seed);
         if (play(steps, config).empty()) continue;
