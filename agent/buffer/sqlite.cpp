@@ -132,6 +132,50 @@ Result<Database> Database::open(const std::filesystem::path& file) {
     return database;
 }
 
+// Without a WAL the file is taken for immutable, or SQLite would make one; with one, no close merges it.
+Result<Database> Database::open_unchanged(const std::filesystem::path& file) {
+    std::error_code missing;
+    const auto wal_bytes = std::filesystem::file_size(file.string() + "-wal", missing);
+    if (!missing && wal_bytes > 0) {
+        auto database = open(file);
+        if (database) database->on_close(Wal::keep);
+        return database;
+    }
+    std::string uri = "file:";
+    for (const char character : std::filesystem::absolute(file).string()) {
+        const bool has_meaning = character == '?' || character == '#' || character == '%';
+        uri += has_meaning ? (character == '?'   ? "%3f"
+                              : character == '#' ? "%23"
+                                                 : "%25")
+                           : std::string(1, character);
+    }
+    uri += "?immutable=1";
+    Database database;
+    database.vfs_ = std::make_unique<CountingVfs>();
+    sqlite3* connection = nullptr;
+    const int code =
+        sqlite3_open_v2(uri.c_str(), &connection,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                        database.vfs_->name());
+    database.connection_.reset(connection);
+    if (code != SQLITE_OK) return failure(connection, code);
+    return database;
+}
+
+Result<std::vector<std::string>> quick_check(const std::filesystem::path& file) {
+    auto database = Database::open_unchanged(file);
+    if (!database) return database.error();
+    auto check = database->prepare("PRAGMA quick_check(20)");
+    if (!check) return check.error();
+    std::vector<std::string> lines;
+    auto done = check->each([&](const Statement& row) {
+        if (row.bytes(0) != "ok") lines.emplace_back(row.bytes(0));
+        return true;
+    });
+    if (!done) return done.error();
+    return lines;
+}
+
 Result<void> Database::execute(const char* sql) {
     const int code = sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return failure(connection_.get(), code);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "buffer/counting_vfs.hpp"
@@ -66,6 +67,8 @@ class Database {
     // Opens or makes the file, mode 0600, with an exclusive lock (from the first access on). Nothing is
     // written yet.
     static Result<Database> open(const std::filesystem::path& file);
+    // Opens a file that is there, and that nobody has open, so that nothing is changed.
+    static Result<Database> open_unchanged(const std::filesystem::path& file);
     Database(Database&&) = default;
     Database& operator=(Database&&) = delete;  // the VFS must go after the connection
     ~Database() = default;
@@ -95,6 +98,10 @@ class Database {
     std::unique_ptr<CountingVfs> vfs_;
     std::unique_ptr<sqlite3, Close> connection_;
 };
+
+// What SQLite's quick_check says of a file that nobody has open: lines of what is wrong, none when it is
+// sound. Changes nothing.
+Result<std::vector<std::string>> quick_check(const std::filesystem::path& file);
 
 // Rolls back unless it was committed.
 class Transaction {

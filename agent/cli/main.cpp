@@ -21,7 +21,8 @@ constexpr std::array commands = {
     Command{"test", "[INPUT...]", "json", "sample the configured inputs once and print the readings", test},
     Command{"status", "", "json watch", "show what the running agent is doing", status},
     Command{"plugins", "[NAME]", "", "list the plugins, or print the options and a sample of one", plugins},
-    Command{"buffer", "stat", "json", "look into the buffer, with the agent running or not", buffer},
+    Command{"buffer", "stat|export|check|salvage|purge [FILE]", "json yes",
+            "look into the buffer, write it out, check, salvage or empty it", buffer},
     Command{"listen", "[FILTER...]", "json count qos", "print the messages that arrive at the broker",
             listen},
     Command{"version", "", "", "print the version and those of its libraries", show_version},
@@ -49,6 +50,7 @@ constexpr std::array own_options = {
     OptionHelp{"json", no_argument, "--json", "print JSON"},
     OptionHelp{"watch", no_argument, "--watch", "print again every second until interrupted"},
     OptionHelp{"online", no_argument, "--online", "also resolve, connect and log in to each server"},
+    OptionHelp{"yes", no_argument, "--yes", "delete without asking"},
     OptionHelp{"count", required_argument, "--count N", "stop after N messages"},
     OptionHelp{"qos", required_argument, "--qos N", "0, 1 or 2 (default 1)"},
 };
@@ -133,6 +135,7 @@ std::optional<std::string> set_option(Arguments& arguments, std::string_view nam
     if (name == "sensor-root") arguments.places.inputs.sensor_root = path();
     if (name == "json") arguments.json = true;
     if (name == "watch") arguments.watch = true;
+    if (name == "yes") arguments.yes = true;
     if (name == "online") arguments.online = true;
     if (name == "count" || name == "qos") {
         const auto number = parse_count(value);
