@@ -43,6 +43,17 @@ struct BufferStatus {
     std::string last_error;                   // why flash can't be used now; empty: it can
 };
 
+// What is held, for a look at it: by priority, high first, and by seq within.
+struct Listing {
+    struct Place {
+        Priority priority = Priority::high;
+        std::uint64_t seq = 0;
+        bool operator==(const Place&) const = default;
+    };
+    std::vector<Batch> batches;
+    std::optional<Place> next;  // where to go on; none: that was all
+};
+
 class Buffer {
   public:
     // Opens or makes DIR/buffer.db. Fails when the directory can't be used at all; a damaged database is set
@@ -67,6 +78,10 @@ class Buffer {
     // for spill_after as if it were up. Without this a start on a good link would write to flash for a
     // second.
     virtual void expect_link() = 0;
+    // Copies of some batches from there on, lent ones and those on disk included; nothing changes.
+    virtual Listing list(Listing::Place from) = 0;
+    // Drops everything that is held and not lent, counted and without gap records. Returns the readings.
+    virtual std::uint64_t purge() = 0;
     // Does what is due now: commits, spills, shrinks. Returns when it wants to be called next; none: when
     // something happens.
     virtual std::optional<MonoTime> step() = 0;

@@ -89,6 +89,26 @@ Backlog StoreThread::backlog() const {
             status_.drain_rate, status_.empty_in_s};
 }
 
+void StoreThread::ask_to_list(Listing::Place from) {
+    (void)take_answer();
+    mailbox_.post(List{from});
+}
+
+void StoreThread::ask_to_purge() {
+    (void)take_answer();
+    mailbox_.post(Purge{});
+}
+
+std::optional<StoreThread::Answer> StoreThread::take_answer() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(people_, std::nullopt);
+}
+
+void StoreThread::answer(Answer answer) {
+    const std::lock_guard lock(mutex_);
+    people_ = std::move(answer);
+}
+
 BufferStatus StoreThread::status() const {
     const std::lock_guard lock(mutex_);
     BufferStatus status = status_;
@@ -140,6 +160,10 @@ bool StoreThread::handle(Message& message, Inbox& taken) {
             buffer_->refuse(seq);
     } else if (const auto* link = std::get_if<Link>(&message)) {
         buffer_->set_link(link->up);
+    } else if (const auto* wanted = std::get_if<List>(&message)) {
+        answer({buffer_->list(wanted->from), 0});
+    } else if (std::holds_alternative<Purge>(message)) {
+        answer({{}, buffer_->purge()});
     } else {
         return false;
     }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -44,6 +45,16 @@ class StoreThread final : public BatchSource {
     void set_link(bool up) override;
     Backlog backlog() const override;
 
+    // Main thread: asks for a page of what is held, or to forget it all. The answer is there some turns
+    // later; one question at a time, a new one replaces the one before.
+    struct Answer {
+        Listing listing;
+        std::uint64_t purged = 0;
+    };
+    void ask_to_list(Listing::Place from);
+    void ask_to_purge();
+    std::optional<Answer> take_answer();
+
     std::uint64_t epoch() const { return epoch_; }
     // A copy of the latest state, at most one turn of the loop old; what still waits in the inbox counts as
     // in memory.
@@ -67,8 +78,12 @@ class StoreThread final : public BatchSource {
     struct Link {
         bool up;
     };
+    struct List {
+        Listing::Place from;
+    };
+    struct Purge {};
     struct Stop {};
-    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Refuse, Link, Stop>;
+    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Refuse, Link, List, Purge, Stop>;
 
     // What was posted and is not in status_ yet.
     struct Inbox {
@@ -83,6 +98,7 @@ class StoreThread final : public BatchSource {
     // Works off what was taken; false when it was told to stop.
     bool handle(std::vector<Message>& messages);
     bool handle(Message& message, Inbox& taken);
+    void answer(Answer answer);
     // The end of a turn: offers, commits, tells the state. Returns when the next one is due.
     MonoTime settle(Inbox& taken);
     void offer();
@@ -101,6 +117,7 @@ class StoreThread final : public BatchSource {
     mutable std::mutex mutex_;  // status_ and inbox_, which add up
     BufferStatus status_;
     Inbox inbox_;
+    std::optional<Answer> people_;  // what people asked for
 
     // The store thread's own.
     BatchSink* sink_ = nullptr;

@@ -48,6 +48,8 @@ class StoredBuffer final : public Buffer {
     void refuse(std::uint64_t seq) override;
     void set_link(bool up) override;
     void expect_link() override { link_expected_ = true; }
+    Listing list(Listing::Place from) override;
+    std::uint64_t purge() override;
     std::optional<MonoTime> step() override;
     Result<void> close() override;
     BufferStatus status() const override;
@@ -213,6 +215,10 @@ class StoredBuffer final : public Buffer {
     Result<void> expire(BatchDatabase::Write& write, Turn& turn);
     std::optional<MonoTime> expiry_due() const;
     void tell_what_went(const Turn& turn);
+
+    // stored_buffer_listing.cpp: what people ask of it
+    void list_memory(Listing::Place from, std::map<std::uint64_t, Batch>& found) const;
+    std::uint64_t purge_lane(Priority priority);
 
     // stored_buffer_clock.cpp: how long agents have run on this buffer, and wall times that are corrected
     std::int64_t lived_s() const;

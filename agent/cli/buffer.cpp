@@ -12,6 +12,7 @@
 #include "cli/buffer_file.hpp"
 #include "cli/command.hpp"
 #include "control/control_socket.hpp"
+#include "control/listing.hpp"
 #include "control/status.hpp"
 #include "forward/payload.hpp"
 
@@ -95,9 +96,18 @@ Result<std::string> to_json(PayloadEncoder& encoder, const Batch& batch) {
     return std::move(payload->json) + "\n";
 }
 
+int export_running(const Arguments& arguments) {
+    bool printed = true;
+    const auto listed = each_listed(arguments.places.control_socket(), [&](std::string_view line) {
+        printed = print(std::string(line) + "\n");
+        return printed;
+    });
+    if (!listed) return complain(listed.error());
+    return printed ? done : failed;
+}
+
 int export_file(const Arguments& arguments) {
-    if (arguments.operands.size() == 1)
-        if (const auto held = held_by_agent(arguments)) return complain(*held);
+    if (arguments.operands.size() == 1 && held_by_agent(arguments)) return export_running(arguments);
     const LoadedConfig loaded = load_and_report(arguments.places);
     if (!loaded.config) return wrong_config;
     const fs::path path = named_file(arguments);
@@ -203,27 +213,36 @@ int salvage_file(const Arguments& arguments) {
     return print(text + "\n") ? done : failed;
 }
 
-bool confirmed(const Arguments& arguments, std::uint64_t readings) {
+bool confirmed(const Arguments& arguments, const std::string& readings) {
     if (arguments.yes) return true;
     if (::isatty(STDIN_FILENO) == 0) return false;
-    std::fprintf(stderr, "Delete %llu readings that were not sent? [y/N] ",
-                 static_cast<unsigned long long>(readings));
+    std::fprintf(stderr, "Delete %s readings that were not sent? [y/N] ", readings.c_str());
     const int answer = std::getchar();
     return answer == 'y' || answer == 'Y';
 }
 
+int refuse_to_purge(const std::string& what) {
+    std::fprintf(stderr, "holdfast: nothing is deleted; say --yes to delete %s readings\n", what.c_str());
+    return wrong_usage;
+}
+
+// What the agent holds and has not lent to the broker's messages in flight.
+int purge_running(const Arguments& arguments) {
+    if (!confirmed(arguments, "the")) return refuse_to_purge("the");
+    const auto purged = ask_until_answered(arguments.places.control_socket(), "buffer purge");
+    if (!purged) return complain(purged.error());
+    return print(purged->substr(0, purged->find('\n')) + " readings deleted\n") ? done : failed;
+}
+
 // A buffer that can't be read is purged as well: nobody needs it any more.
 int purge(const Arguments& arguments) {
-    if (const auto held = held_by_agent(arguments)) return complain(*held);
+    if (held_by_agent(arguments)) return purge_running(arguments);
     const fs::path path = own_file(arguments);
     auto file = open_file(path);
     if (!file) return complain(file.error());
     file->each([](Batch&) { return true; });
-    if (!confirmed(arguments, file->readings())) {
-        std::fprintf(stderr, "holdfast: nothing is deleted; say --yes to delete %llu readings\n",
-                     static_cast<unsigned long long>(file->readings()));
-        return wrong_usage;
-    }
+    const std::string readings = std::to_string(file->readings());
+    if (!confirmed(arguments, readings)) return refuse_to_purge(readings);
     for (const char* companion : {"", "-wal", "-journal", ".fresh", ".fresh-wal"}) {
         std::error_code failure;
         fs::remove(path.string() + companion, failure);

@@ -141,7 +141,10 @@ void ControlServer::read(Connection& connection) {
     if (connection.receive() == Connection::Next::done) return drop(connection);
     const std::size_t end = connection.request.find('\n');
     if (end == std::string::npos) return;
-    connection.answer = answer_(std::string_view(connection.request).substr(0, end));
+    ucred peer{.pid = 0, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
+    socklen_t size = sizeof peer;
+    (void)::getsockopt(connection.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    connection.answer = answer_(std::string_view(connection.request).substr(0, end), peer.uid);
     connection.source.reset();  // a descriptor is in an epoll set once only
     auto writable = loop_.watch(connection.socket.get(), EPOLLOUT, [this, &connection](std::uint32_t) {
         if (connection.send_rest() == Connection::Next::done) drop(connection);

@@ -2,6 +2,8 @@
 // directory; one request line in, one answer out, closed.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -19,8 +21,9 @@ namespace holdfast {
 // The agent's end; lives on the main thread.
 class ControlServer {
   public:
-    // Answers a request line (without its newline). Must be quick: the main loop waits for it.
-    using Answer = std::function<std::string(std::string_view request)>;
+    // Answers a request line (without its newline) of a process of that user. Must be quick: the main loop
+    // waits for it.
+    using Answer = std::function<std::string(std::string_view request, uid_t user)>;
 
     // Listens on `path`, mode 0660; what a dead agent left there is replaced, a living agent's socket is an
     // error (config).

@@ -5,12 +5,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 
 #include "base/version.hpp"
 #include "config/load.hpp"
+#include "control/listing.hpp"
 #include "daemon/systemd.hpp"
 #include "forward/paho_transport.hpp"
 #include "input/orphans.hpp"
@@ -109,8 +111,9 @@ Result<void> Agent::listen() {
     if (!house_timer) return house_timer.error();
     house_timer_ = std::move(*house_timer);
 
-    auto control = ControlServer::listen(*loop_, places_.control_socket(),
-                                         [this](std::string_view request) { return answer(request); });
+    auto control =
+        ControlServer::listen(*loop_, places_.control_socket(),
+                              [this](std::string_view request, uid_t user) { return answer(request, user); });
     if (!control) return control.error();
     control_ = std::move(*control);
     return {};
@@ -271,12 +274,45 @@ AgentStatus Agent::status() const {
     return status;
 }
 
-std::string Agent::answer(std::string_view request) const {
+// The store thread answers in its own time: whoever asks is told to ask again.
+std::string Agent::answer(std::string_view request, uid_t user) {
+    constexpr std::string_view list = "buffer list ";
     if (request == "status json") return status_json(status());
     if (request == "status text") return status_text(status());
     if (request == "buffer json") return buffer_json(status().buffer);
     if (request == "buffer text") return buffer_text(status().buffer) + "\n";
+    if (request.starts_with(list)) return answer_listing(request.substr(list.size()));
+    if (request == "buffer purge") {
+        if (user == 0 || user == ::geteuid()) return answer_purge();
+        return "error: only root and the agent's user may purge the buffer\n";
+    }
     return "error: unknown request\n";
+}
+
+std::string Agent::answer_listing(std::string_view text) {
+    const auto place = parse_place(text);
+    if (!place) return "error: no such place\n";
+    if (listing_ != place) {
+        listing_ = place;
+        store_->ask_to_list(*place);
+        return std::string(ask_again);
+    }
+    const auto answer = store_->take_answer();
+    if (!answer) return std::string(ask_again);
+    listing_.reset();
+    return listing_text(answer->listing, {config_.agent.id, store_->epoch(), config_.batch.timestamp_unit});
+}
+
+std::string Agent::answer_purge() {
+    listing_.reset();
+    if (!std::exchange(purging_, true)) {
+        store_->ask_to_purge();
+        return std::string(ask_again);
+    }
+    const auto answer = store_->take_answer();
+    if (!answer) return std::string(ask_again);
+    purging_ = false;
+    return std::to_string(answer->purged) + "\n";
 }
 
 }  // namespace holdfast

@@ -56,7 +56,9 @@ class Agent final : public ReadingSink {
     void reload();
     void stop();
     AgentStatus status() const;
-    std::string answer(std::string_view request) const;
+    std::string answer(std::string_view request, uid_t user);
+    std::string answer_listing(std::string_view place);
+    std::string answer_purge();
 
     Places places_;
     Config config_;
@@ -67,6 +69,8 @@ class Agent final : public ReadingSink {
     std::optional<Micros> watchdog_;
     MonoTime fed_{};
     bool paused_ = false;
+    std::optional<Listing::Place> listing_;  // asked of the store, and not yet answered
+    bool purging_ = false;
     bool let_go_ = true;
 
     // In the order of a reading's way; destroyed in the reverse.

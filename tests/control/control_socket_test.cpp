@@ -55,7 +55,7 @@ class ControlSocketTest : public ::testing::Test {
 };
 
 TEST_F(ControlSocketTest, AnswersTheRequestLine) {
-    serve([](std::string_view request) { return "you said " + std::string(request); });
+    serve([](std::string_view request, uid_t) { return "you said " + std::string(request); });
     with_client([this] {
         const auto answer = ask_agent(path_, "status json");
         ASSERT_TRUE(answer) << answer.error().text;
@@ -65,7 +65,7 @@ TEST_F(ControlSocketTest, AnswersTheRequestLine) {
 
 TEST_F(ControlSocketTest, AnAnswerLargerThanTheSocketBufferArrivesWhole) {
     const std::string large(3'000'000, 'x');
-    serve([&](std::string_view) { return large; });
+    serve([&](std::string_view, uid_t) { return large; });
     with_client([&] {
         const auto answer = ask_agent(path_, "status");
         ASSERT_TRUE(answer);
@@ -74,7 +74,7 @@ TEST_F(ControlSocketTest, AnAnswerLargerThanTheSocketBufferArrivesWhole) {
 }
 
 TEST_F(ControlSocketTest, ARequestWithoutEndIsCutOffAndOthersGoOn) {
-    serve([](std::string_view) { return std::string("ok"); });
+    serve([](std::string_view, uid_t) { return std::string("ok"); });
     with_client([this] {
         UniqueFd rude(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         sockaddr_un address{};
@@ -94,18 +94,18 @@ TEST_F(ControlSocketTest, NoAgentIsToldApartFromABusyOne) {
 }
 
 TEST_F(ControlSocketTest, ADeadAgentsSocketIsReplacedALivingOnesIsNot) {
-    serve([](std::string_view) { return std::string("first"); });
-    const auto second = ControlServer::listen(*loop_, path_, [](std::string_view) { return std::string(); });
+    serve([](std::string_view, uid_t) { return std::string("first"); });
+    const auto second = ControlServer::listen(*loop_, path_, [](std::string_view, uid_t) { return std::string(); });
     ASSERT_FALSE(second);
     EXPECT_NE(second.error().text.find("another agent"), std::string::npos);
     server_.reset();
     directory_.write("control.sock", "left over");
-    serve([](std::string_view) { return std::string("new"); });
+    serve([](std::string_view, uid_t) { return std::string("new"); });
     with_client([this] { EXPECT_EQ(ask_agent(path_, "status").value_or("no answer"), "new"); });
 }
 
 TEST_F(ControlSocketTest, TheSocketIsNotForOthers) {
-    serve([](std::string_view) { return std::string(); });
+    serve([](std::string_view, uid_t) { return std::string(); });
     struct stat status {};
     ASSERT_EQ(::stat(path_.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0660u);

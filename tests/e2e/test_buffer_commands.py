@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 
 from case import AGENT_ID, EndToEnd
@@ -126,6 +127,39 @@ class BufferCommands(EndToEnd):
             self.assertEqual(done.returncode, 1)
             self.assertIn("the agent is running", done.stderr)
         self.assertEqual(agent.status()["buffer"]["readings"], 500)
+
+    def test_a_running_agent_exports_what_is_on_disk_and_what_is_in_memory(self):
+        config = self.config(None, self.simulator(rate=0, count=20_000))
+        agent = self.make_agent(config)
+        agent.wait_status(lambda s: s["buffer"]["committed_readings"] == 20_000, "everything on disk")
+        done = agent.command("buffer", "export")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.numbers(done.stdout.splitlines()), list(range(20_000)))
+        # What the broker never acknowledges stays in flight, and in memory.
+        broker = self.make_broker()
+        os.kill(broker.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, broker.pid, signal.SIGCONT)
+        config["buffer"].update(commit_interval="1h")
+        config["input"].append(self.simulator("memory", rate=0, count=300))
+        agent.configure(config)
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_status(lambda s: s["buffer"]["readings"] == 20_300, "more readings")
+        lines = agent.command("buffer", "export").stdout.splitlines()
+        self.assertEqual(len(self.numbers(lines)), 20_300)
+        self.assertEqual(len({json.loads(line)["id"] for line in lines}), len(lines))
+        self.assertEqual(agent.status()["buffer"]["readings"], 20_300)
+
+    def test_a_running_agent_forgets_what_it_holds_when_told_so(self):
+        agent = self.make_agent(self.config(None, self.simulator(rate=0, count=400_000)))
+        agent.wait_status(lambda s: s["buffer"]["committed_readings"] == 400_000, "everything on disk")
+        done = agent.command("buffer", "purge")
+        self.assertEqual((done.returncode, agent.status()["buffer"]["readings"]), (2, 400_000))
+        done = agent.command("buffer", "purge", "--yes")
+        self.assertEqual((done.returncode, done.stdout), (0, "400000 readings deleted\n"), done.stderr)
+        status = agent.status()
+        self.assertEqual((status["buffer"]["readings"], status["buffer"]["dropped_readings"]), (0, 400_000))
+        self.assertEqual(agent.command("buffer", "export").stdout, "")
+        agent.wait_status(lambda s: s["buffer"]["bytes"] < 300_000, "the file shrunk")
 
     def test_wrong_usage_says_what_there_is(self):
         agent = self.make_agent(self.config(None), started=False)
