@@ -90,6 +90,44 @@ class Flash(EndToEnd):
             self.assertLessEqual(gap["from"], gap["to"])
         self.assertEqual(agent.status()["forward"]["acked_readings"], count - dropped)
 
+    @needs(timeout=180, processors=2)
+    def test_with_block_the_inputs_wait_and_nothing_is_lost(self):
+        count = 600_000
+        broker = self.make_broker(started=False)
+        config = self.config(broker, self.simulator(rate=0, count=count))
+        config["buffer"].update(max_size="1MiB", when_full="block")
+        agent = self.make_agent(config)
+        status = agent.wait_status(lambda s: s["buffer"]["inputs_wait"] and s["buffer"]["in_memory_readings"] == 0,
+                                   "inputs that wait", timeout=60)
+        self.assertLess(status["inputs"][0]["readings"], count)
+        self.assertLessEqual(agent.buffer_bytes(), 1 << 20)
+        broker.start()
+        subscriber = self.make_subscriber(broker)
+        tally = self.wait_readings(subscriber, count, timeout=120)
+        self.assertEqual(tally.run(), set(range(count)))
+        status = agent.wait_status(lambda s: s["buffer"]["readings"] == 0, "an empty buffer")
+        self.assertEqual(status["buffer"]["dropped_readings"], 0)
+        self.assertFalse(status["buffer"]["inputs_wait"])
+
+    @needs(timeout=180, processors=2)
+    def test_with_thin_the_oldest_become_coarser_and_each_reading_counts(self):
+        count = 1_000_000
+        broker = self.make_broker(started=False)
+        config = self.config(broker, self.simulator(rate=0, count=count))
+        config["buffer"].update(max_size="1MiB", when_full="thin")
+        agent = self.make_agent(config)
+        status = agent.wait_status(lambda s: s["inputs"][0]["state"] == "stopped" and s["buffer"]["in_memory_readings"] == 0,
+                                   "all readings taken in", timeout=90)
+        self.assertEqual(status["buffer"]["dropped_readings"], 0)
+        self.assertEqual(status["buffer"]["readings"] + status["buffer"]["thinned_readings"], count)
+        self.assertLessEqual(agent.buffer_bytes(), 1 << 20)
+        broker.start()
+        subscriber = self.make_subscriber(broker)
+        agent.wait_status(lambda s: s["buffer"]["readings"] == 0, "an empty buffer", timeout=60)
+        held = status["buffer"]["readings"]
+        tally = wait_until(lambda: len((t := self.tally(subscriber)).readings) == held and t, "what was kept")
+        self.assertEqual(sum(reading["values"].get("n.count", 1) for reading in tally.readings), count)
+
     def test_damaged_buffer_is_set_aside_and_the_agent_goes_on(self):
         broker = self.make_broker()
         agent = self.make_agent(self.config(broker, self.simulator(rate=0, count=10)), started=False)
