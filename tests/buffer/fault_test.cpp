@@ -29,19 +29,19 @@ BufferConfig small_memory() {
     return config;
 }
 
-TEST(BufferFaults, AFullDiskTurnsMemoryIntoARingAndLosesOnlyWhatIsCounted) {
+TEST(BufferFaults, AnHourWithAFullDiskLosesOnlyWhatIsCounted) {
     for (const int code : {SQLITE_FULL, SQLITE_IOERR_WRITE}) {
         FaultyBuffer faulty(small_memory());
         BufferInDirectory& test = faulty.test;
         faulty.disk.write_result = code;
-        for (int i = 0; i < 1'000; ++i) {
+        for (int i = 0; i < 3'600; ++i) {
             test.append(make_batch(10, "in", Priority::normal, 1'000));
             test.pass(test.config.commit_interval);
         }
         const BufferStatus during = test.buffer->status();
         EXPECT_NE(during.last_error, "");
         EXPECT_GT(during.dropped_readings, 0);
-        EXPECT_EQ(during.readings + during.dropped_readings, 10'000);
+        EXPECT_EQ(during.readings + during.dropped_readings, 36'000);
         EXPECT_LT(during.in_memory_readings * 100, kibibytes(256).count);
         EXPECT_EQ(test.log.count(LogLevel::error), 1) << test.log.text();
 
@@ -50,7 +50,7 @@ TEST(BufferFaults, AFullDiskTurnsMemoryIntoARingAndLosesOnlyWhatIsCounted) {
         const BufferStatus after = test.buffer->status();
         EXPECT_EQ(after.last_error, "");
         EXPECT_EQ(after.dropped_readings, during.dropped_readings);
-        EXPECT_EQ(after.committed_readings, 10'000 - during.dropped_readings);
+        EXPECT_EQ(after.committed_readings, 36'000 - during.dropped_readings);
         EXPECT_EQ(after.in_memory_readings, 0);
         test.reopen();
         test.buffer->set_link(true);
