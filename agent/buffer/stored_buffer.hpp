@@ -74,7 +74,8 @@ class StoredBuffer final : public Buffer {
     struct ThinPass {
         std::uint64_t next = 0;  // 0: a new pass begins
         std::int64_t points = most_points;
-        bool useful = true;  // this pass made something smaller
+        bool useful = true;    // this pass made something smaller
+        bool limited = false;  // and could have, with fewer points
     };
     static constexpr std::int64_t most_points = 4096;
 
@@ -205,8 +206,7 @@ class StoredBuffer final : public Buffer {
     Result<void> make_room(BatchDatabase::Write& write, Turn& turn);
     Result<void> hold_back(Turn& turn);
     Result<void> thin(BatchDatabase::Write& write, Turn& turn, Priority priority);
-    Result<void> thin_rows(BatchDatabase::Write& write, Turn& turn, std::vector<Batch> rows,
-                           std::int64_t points);
+    Result<void> thin_rows(BatchDatabase::Write& write, Turn& turn, std::vector<Batch> rows, ThinPass& pass);
     Result<void> evict(BatchDatabase::Write& write, Turn& turn, Priority priority, From from);
     Result<void> drop_rows(BatchDatabase::Write& write, Turn& turn, const BatchDatabase::Rows& rows,
                            GapReason reason);

@@ -143,26 +143,29 @@ Result<void> StoredBuffer::thin(BatchDatabase::Write& write, Turn& turn, Priorit
         const bool too_young =
             !rows->batches.empty() && lived_s() - rows->batches.front().header.arrived_s < pass.points;
         if (rows->batches.empty() || too_young) {
-            if (!pass.useful && pass.points == 0) return {};
-            pass.points = pass.useful ? std::max<std::int64_t>(pass.points, 1) : pass.points / 2;
-            pass.useful = false;
+            const bool hopeless = !pass.useful && (pass.points == 0 || (!too_young && !pass.limited));
+            if (hopeless) return {};
+            pass.points = pass.useful ? std::max<std::int64_t>(pass.points, 1) : pass.points / 4;
+            pass.useful = pass.limited = false;
             pass.next = 0;
             continue;
         }
         pass.next = rows->next;
         const std::uint64_t before = turn.thinned_readings;
-        if (auto done = thin_rows(write, turn, std::move(rows->batches), pass.points); !done) return done;
+        if (auto done = thin_rows(write, turn, std::move(rows->batches), pass); !done) return done;
         pass.useful = pass.useful || turn.thinned_readings > before;
     }
 }
 
 Result<void> StoredBuffer::thin_rows(BatchDatabase::Write& write, Turn& turn, std::vector<Batch> rows,
-                                     std::int64_t points) {
+                                     ThinPass& pass) {
     const auto most = [&](const BatchHeader& newest) -> std::optional<std::chrono::seconds> {
-        if (points == 0) return std::nullopt;
-        return std::chrono::seconds((lived_s() - newest.arrived_s) / points);
+        if (pass.points == 0) return std::nullopt;
+        return std::chrono::seconds((lived_s() - newest.arrived_s) / pass.points);
     };
-    for (Coarser& coarser : make_coarser(std::move(rows), most)) {
+    Thinned thinned = make_coarser(std::move(rows), most);
+    pass.limited = pass.limited || thinned.limited;
+    for (Coarser& coarser : thinned.coarser) {
         std::uint64_t readings = 0;
         for (const BatchHeader& old : coarser.replaced) {
             readings += readings_held(old);

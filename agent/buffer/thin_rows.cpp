@@ -22,8 +22,8 @@ std::optional<seconds> step_of(const Batch& batch) {
     return body ? std::optional(body->step) : std::nullopt;
 }
 
-// A step at which two readings or more meet in a window: the coarsest that is allowed, else the next.
-std::optional<seconds> useful_step(const Group& group, std::optional<seconds> most) {
+// The next step at which two readings or more meet in a window.
+std::optional<seconds> useful_step(const Group& group) {
     std::uint64_t count = 0;
     std::int64_t first_us = group.rows.front().header.first_us;
     std::int64_t last_us = first_us;
@@ -37,36 +37,42 @@ std::optional<seconds> useful_step(const Group& group, std::optional<seconds> mo
     auto step = next_thinning_step(group.step);
     while (step && Micros(*step).count() < 2 * apart_us)
         step = next_thinning_step(*step);
-    if (!most || !step) return step;
-    if (*step > *most) return std::nullopt;
-    for (auto coarser = step; coarser && *coarser <= *most; coarser = next_thinning_step(*coarser))
-        step = coarser;
     return step;
 }
 
-void merge(Group group, const MostStep& most, std::vector<Coarser>& out) {
+// By the coarsest step that is allowed; without a limit by the next that makes it smaller.
+void merge(Group group, const MostStep& most, Thinned& out) {
     const auto limit = most(group.rows.back().header);
-    auto step = useful_step(group, limit);
+    auto step = useful_step(group);
     if (!step) return;
+    if (limit && *step > *limit) {
+        out.limited = true;
+        return;
+    }
+    if (limit)
+        for (auto next = step; next && *next <= *limit; next = next_thinning_step(*next))
+            step = next;
     auto merged = thin(group.rows, *step);
-    // Full: two or three readings take less than what stands for them; with a limit this is the coarsest
-    // step.
+    // Full: two or three readings take less than what stands for them.
     while (!merged && merged.error().kind == Error::Kind::full && !limit &&
            (step = next_thinning_step(*step)))
         merged = thin(group.rows, *step);
-    if (!merged) return;
+    if (!merged) {
+        out.limited = out.limited || limit;
+        return;
+    }
     Coarser coarser;
     for (Batch& row : group.rows)
         coarser.replaced.push_back(std::move(row.header));
     coarser.batches = std::move(*merged);
-    out.push_back(std::move(coarser));
+    out.coarser.push_back(std::move(coarser));
 }
 
 }  // namespace
 
-std::vector<Coarser> make_coarser(std::vector<Batch> rows, const MostStep& most) {
+Thinned make_coarser(std::vector<Batch> rows, const MostStep& most) {
     std::map<std::string, Group> open;  // by input
-    std::vector<Coarser> out;
+    Thinned out;
     for (Batch& row : rows) {
         if (row.header.kind == BatchKind::gap) continue;
         const auto step = step_of(row);

@@ -18,11 +18,16 @@ struct Coarser {
     std::vector<Batch> batches;
 };
 
+struct Thinned {
+    std::vector<Coarser> coarser;
+    bool limited = false;  // a coarser step than allowed might make more of them smaller
+};
+
 // The coarsest step that rows of which this is the newest may get; none: the next one at which readings meet.
 using MostStep = std::function<std::optional<std::chrono::seconds>(const BatchHeader& newest)>;
 
 // Of rows in order of seq: those of an input that follow each other and are alike are merged. Rows that would
 // not become smaller, and damaged ones, are in no answer.
-std::vector<Coarser> make_coarser(std::vector<Batch> rows, const MostStep& most);
+Thinned make_coarser(std::vector<Batch> rows, const MostStep& most);
 
 }  // namespace holdfast

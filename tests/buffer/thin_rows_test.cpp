@@ -23,9 +23,9 @@ std::vector<Batch> rows(int count, Micros apart) {
     return made;
 }
 
-std::vector<std::int64_t> steps(const std::vector<Coarser>& all) {
+std::vector<std::int64_t> steps(const Thinned& thinned) {
     std::vector<std::int64_t> steps;
-    for (const Coarser& coarser : all)
+    for (const Coarser& coarser : thinned.coarser)
         for (const Batch& batch : coarser.batches)
             steps.push_back(decode_body(batch.header.kind, batch.body)->step.count());
     return steps;
@@ -45,7 +45,9 @@ TEST(ThinRows, StayAsTheyAreWhereOnlyATooCoarseStepMakesThemSmaller) {
     const auto up_to = [](std::chrono::seconds most) {
         return [most](const BatchHeader&) { return std::optional(most); };
     };
-    EXPECT_TRUE(make_coarser(rows(8, 500ms), up_to(9s)).empty());
+    const Thinned none = make_coarser(rows(8, 500ms), up_to(9s));
+    EXPECT_TRUE(none.coarser.empty());
+    EXPECT_TRUE(none.limited);
     EXPECT_EQ(steps(make_coarser(rows(8, 500ms), up_to(59s))), (std::vector<std::int64_t>{10}));
 }
 
