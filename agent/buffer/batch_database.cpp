@@ -267,7 +267,10 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
             name->second = known.bytes(0);
             return false;
         });
-        if (!found) return found.error();
+        if (!found) {
+            input_names_.erase(name);
+            return found.error();
+        }
     }
     header.input = name->second;
     auto [boot_id, new_boot] = boot_ids_.try_emplace(row.integer(boot));
@@ -277,11 +280,18 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
             std::memcpy(boot_id->second.data(), bytes.data(), std::min(bytes.size(), boot_id->second.size()));
             return false;
         });
-        if (!found) return found.error();
+        if (!found) {
+            boot_ids_.erase(boot_id);
+            return found.error();
+        }
     }
     header.boot = boot_id->second;
+    auto unpacked = packing_.unpack(row.bytes(body));
+    if (unpacked)
+        batch.body = std::move(*unpacked);
+    else if (unpacked.error().kind != Error::Kind::corrupt)
+        return unpacked.error();
     // One that can't be decompressed stays empty, which its checksum tells.
-    batch.body = packing_.unpack(row.bytes(body)).value_or(std::string());
     return batch;
 }
 

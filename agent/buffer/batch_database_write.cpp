@@ -95,6 +95,7 @@ Result<void> BatchDatabase::Write::erase(Priority priority, std::uint64_t row, s
     LaneBook& book = database_->book_.lanes[index_of(priority)];
     book.totals.batches -= std::min<std::uint64_t>(book.totals.batches, 1);
     book.totals.readings -= std::min(book.totals.readings, readings);
+    if (book.totals.batches == 0) book.totals.readings = 0;  // a row's count may have been damaged
     database_->book_.recount = true;
     return {};
 }

@@ -52,6 +52,7 @@ struct Listing {
     };
     std::vector<Batch> batches;
     std::optional<Place> next;  // where to go on; none: that was all
+    bool whole = true;          // false: what is on disk could not be read
 };
 
 class Buffer {

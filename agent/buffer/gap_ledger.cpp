@@ -31,6 +31,7 @@ void GapLedger::extend(Gap& gap, const BatchHeader& dropped, const Tags& tags, G
         from = std::min(from, header.first_us + header.wall_offset_us);
         to = std::max(to, header.last_us + header.wall_offset_us);
     }
+    if (header.count == 0) header.arrived_s = dropped.arrived_s;
     header.input = dropped.input;
     header.priority = Priority::high;  // told with the first chance, dropped last
     header.kind = BatchKind::gap;

@@ -44,7 +44,9 @@ Result<std::string> Packing::unpack(std::string_view stored) {
     const Error damaged{Error::Kind::corrupt, "a body can't be decompressed"};
     const unsigned long long size = ZSTD_getFrameContentSize(stored.data(), stored.size());
     // Unknown and unreadable sizes are above as well.
-    if (size > most_bytes || !decompress_) return damaged;
+    if (size > most_bytes) return damaged;
+    if (!decompress_) decompress_.reset(ZSTD_createDCtx());
+    if (!decompress_) return Error{Error::Kind::retry, "no memory to decompress a body"};
     std::string body(static_cast<std::size_t>(size), '\0');
     const std::size_t got =
         ZSTD_decompressDCtx(decompress_.get(), body.data(), body.size(), stored.data(), stored.size());

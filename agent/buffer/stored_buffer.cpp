@@ -10,6 +10,7 @@ constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::h
 
 constexpr std::size_t read_ahead_rows = 64;
 constexpr std::size_t most_deletes = 1'000;
+constexpr std::chrono::seconds room_look_interval{1};
 constexpr std::int64_t shrink_pages = 256;    // in one step
 constexpr std::int64_t worth_shrinking = 64;  // free pages
 
@@ -81,7 +82,7 @@ std::optional<Batch> StoredBuffer::lend_gap() {
         // One that was stored and has grown since can't go out before its row says the same, or a restart
         // would tell less.
         const bool settled = gap.stored && !gap.changed;
-        if (!settled && !retry_at_ && (config_.durability == Durability::strict || gap.stored)) continue;
+        if (!settled && (gap.stored || (config_.durability == Durability::strict && !retry_at_))) continue;
         Held held{std::move(gap.batch), settled};
         correct(held.batch.header);
         Batch copy = held.batch;
@@ -100,12 +101,13 @@ std::optional<Batch> StoredBuffer::lend_gap() {
     return std::nullopt;
 }
 
-// With a disk that can't be written `strict` can't be kept; sending is then the best that can be done for the
-// readings.
+// With a disk that can't be written, or is full, `strict` can't be kept; sending is then the best that can be
+// done for the readings.
 StoredBuffer::Pool::iterator StoredBuffer::first_live(Lane& lane) {
     const auto first = lane.live.begin();
+    const bool disk_is_no_help = retry_at_ || (held_back_ && database_ && database_->limited_by_disk());
     if (first == lane.live.end() || config_.durability == Durability::offline || first->second.stored ||
-        retry_at_)
+        disk_is_no_help)
         return first;
     return lane.live.end();
 }
@@ -371,31 +373,49 @@ std::optional<MonoTime> StoredBuffer::step() {
         commit(Scope::deletions);
     }
     if (!link_up_) free_stored(0);
-    look_for_room();
+    const auto room_due = look_for_room();
     if (retry_at_) return retry_at_;
     if (look_after_damage()) return now;
     if (retry_at_) return retry_at_;
-    auto next = earlier(store_due(), delete_due());
+    auto next = earlier(earlier(store_due(), delete_due()), room_due);
     if (link_up_) next = earlier(next, pace_.wait(now));
     const bool idle = unstored_batches_ == 0 && !first_ack_ && !gaps_.changed();
     return idle ? earlier(next, shrink_if_idle()) : next;
 }
 
 // With `block` the inputs wait before the buffer is full, so that what is under way still fits.
-void StoredBuffer::look_for_room() {
-    if (config_.when_full != WhenFull::block) return;
+std::optional<MonoTime> StoredBuffer::look_for_room() {
+    if (config_.when_full != WhenFull::block) return std::nullopt;
     bool wait = memory_bytes_ > config_.memory.count;
-    if (!wait && database_ && !retry_at_) {
+    if (database_ && !retry_at_) {
+        // Room comes not only by what is sent: others may free the disk.
+        if (held_back_ || inputs_wait_) database_->look_at_disk(config_.min_free);
         const auto free = database_->free_pages();
+        if (held_back_ && free &&
+            *free >= BatchDatabase::pages_for(BatchDatabase::row_cost(first_unstored_bytes())))
+            held_back_ = false;
         // A row takes up to twice its bytes.
         const auto under_way = static_cast<std::int64_t>(2 * (inbox_limit(config_).count + unstored_bytes_));
-        wait = held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
+        wait = wait || held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
+        // What a broker acknowledges at once needs no disk.
+        const bool on_disk =
+            std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches > 0; });
+        if (!must_store() && !on_disk) wait = memory_bytes_ > config_.memory.count / 2;
     }
-    if (wait == std::exchange(inputs_wait_, wait)) return;
-    if (wait)
-        log_.warning("the buffer is full: inputs wait");
-    else
-        log_.info("the buffer has room again: inputs go on");
+    if (wait != std::exchange(inputs_wait_, wait)) {
+        if (wait)
+            log_.warning("the buffer is full: inputs wait");
+        else
+            log_.info("the buffer has room again: inputs go on");
+    }
+    if (!held_back_ && !inputs_wait_) return std::nullopt;
+    return clock_.now() + room_look_interval;
+}
+
+std::size_t StoredBuffer::first_unstored_bytes() {
+    for (const Unstored& entry : unstored_)
+        if (const Held* held = find_unstored(entry)) return held->batch.body.size();
+    return 0;
 }
 
 // Once the backlog is gone, the file gives back its room in steps that leave time for what comes in between.
@@ -428,6 +448,7 @@ void StoredBuffer::end_episode_if_over() {
     log_.info("the buffer has room again; " + std::to_string(full_.dropped) + " readings were dropped and " +
               std::to_string(full_.thinned) + " merged into coarser ones");
     full_ = {};
+    extra_pages_ = 0;
     for (Lane& own : lanes_)
         own.thinning = {};
 }
@@ -449,7 +470,7 @@ BufferStatus StoredBuffer::status() const {
     for (const auto& [seq, lent] : lent_)
         held(lent.batch.header);
     for (const Lane& own : lanes_) {
-        status.batches += own.disk.batches - own.acked.size();
+        status.batches += std::max(own.disk.batches, own.acked.size()) - own.acked.size();
         // The count of a damaged row may be wrong.
         status.committed_readings += std::max(own.disk.readings, own.acked_readings) - own.acked_readings;
         if (own.disk.batches > own.acked.size() && own.oldest_wall_us)

@@ -156,7 +156,8 @@ class StoredBuffer final : public Buffer {
     std::optional<MonoTime> delete_due() const;
     std::optional<MonoTime> shrink_if_idle();
     void end_episode_if_over();
-    void look_for_room();
+    std::optional<MonoTime> look_for_room();
+    std::size_t first_unstored_bytes();
 
     // stored_buffer_commit.cpp: transactions, eviction
     std::uint64_t new_seq();

@@ -50,7 +50,7 @@ void StoredBuffer::commit(Scope scope) {
             attempts = 0;
             database_works();
         } else if (done.error().kind == Error::Kind::full && ++attempts < most_attempts && at_own_limit()) {
-            extra_pages_ = 2 * extra_pages_ + 16;
+            extra_pages_ = std::min(2 * extra_pages_ + 16, database_->budget().database_pages / 16);
         } else {
             return database_failed(done.error());
         }
@@ -60,7 +60,7 @@ void StoredBuffer::commit(Scope scope) {
 // Whether it was max_size that was reached, and not the end of the disk.
 bool StoredBuffer::at_own_limit() {
     const auto free = database_->pages_to_max_size();
-    return free && !database_->limited_by_disk() &&
+    return free && !database_->limited_by_disk() && !database_->short_of_disk() &&
            *free < BatchDatabase::pages_for(
                        static_cast<std::int64_t>(2 * database_->budget().transaction_bytes)) +
                        extra_pages_;
@@ -169,6 +169,7 @@ void StoredBuffer::apply(Turn& turn) {
 }
 
 void StoredBuffer::forget_copies(Priority priority, std::uint64_t seq) {
+    sent_unsynchronised_.erase(seq);
     for (Pool* pool : {&lane(priority).live, &lane(priority).ahead})
         if (const auto held = pool->find(seq); held != pool->end()) {
             memory_bytes_ -= held->second.memory();

@@ -7,6 +7,7 @@ namespace holdfast {
 namespace {
 
 constexpr BatchDatabase::ReadLimit a_page{64, 256 * 1024};
+constexpr std::size_t most_deletes = 1'000;  // in one transaction
 
 }  // namespace
 
@@ -28,18 +29,21 @@ Listing StoredBuffer::list(Listing::Place from) {
     list_memory(from, found);
     const Lane& own = lane(from.priority);
     std::uint64_t end = own.last_row + 1;
+    Listing listing;
+    listing.whole = database_ != nullptr || own.disk.batches == 0;
     if (database_ && from.seq <= own.last_row) {
         const auto wanted = [&](std::uint64_t seq) {
             return !own.acked.contains(seq) && !found.contains(seq);
         };
         auto rows = database_->read(from.priority, from.seq, own.last_row, a_page, wanted);
+        listing.whole = rows.has_value();
+        if (!rows) end = own.last_row + 1;
         if (rows) {
             end = rows->next;
             for (Batch& batch : rows->batches)
                 found.emplace(batch.header.seq, std::move(batch));
         }
     }
-    Listing listing;
     for (auto& [seq, batch] : found) {
         // Behind a page that is full there may be rows that come before.
         if (end <= own.last_row && seq >= end) break;
@@ -95,7 +99,7 @@ std::uint64_t StoredBuffer::purge_lane(Priority priority) {
             own.acked.emplace(header.seq, readings_held(header));
             own.acked_readings += readings_held(header);
         }
-        if (!own.acked.empty() && !retry_at_) commit(Scope::deletions);
+        if (own.acked.size() >= most_deletes && !retry_at_) commit(Scope::deletions);
     }
     return readings;
 }

@@ -170,8 +170,11 @@ Result<void> StoredBuffer::take_over(std::unique_ptr<BatchDatabase> database) {
     if (done) done = write->commit();
     if (!done) return done;
     in_doubt_.clear();
-    wall_offset_stored_ = false;  // perhaps a fresh one
     database_ = std::move(database);
+    // Perhaps a fresh one, perhaps one that knows what an earlier start of this boot sent with.
+    const auto known_offset = database_->wall_offset(boot_);
+    if (known_offset) wall_offset_us_ = known_offset;
+    wall_offset_stored_ = known_offset.has_value();
     reserved_ = reserved;
     if (!knows_rows_) go_on_living();
     if (auto resumed = resume_salvage(); !resumed) return resumed;
@@ -248,11 +251,12 @@ Result<void> StoredBuffer::reconcile() {
     std::uint64_t requeued = 0;
     for (const Priority priority : worst_first) {
         Lane& own = lane(priority);
-        held_before += own.disk.readings - own.acked_readings;
+        held_before += saturating_subtract(own.disk.readings, own.acked_readings);
         free_ahead(own);
         own.cursor = 0;
+        // A row that can't be looked for is not gone.
         const auto is_gone = [&](std::uint64_t seq) {
-            return !database_->contains(priority, seq).value_or(false);
+            return !database_->contains(priority, seq).value_or(true);
         };
         for (auto at = own.acked.begin(); at != own.acked.end();) {
             const std::uint64_t seq = (at++)->first;
@@ -268,13 +272,14 @@ Result<void> StoredBuffer::reconcile() {
             return entry.second.stored && entry.second.batch.header.priority == priority &&
                    !(salvage_ && salvage_->is_ahead(priority, entry.first)) && is_gone(entry.first);
         });
-        held_after += database_->totals(priority).readings - own.acked_readings;
+        held_after += saturating_subtract(database_->totals(priority).readings, own.acked_readings);
     }
     for (auto& [key, gap] : gaps_.gaps()) {
         if (!gap.stored) continue;
         const std::uint64_t seq = gap.batch.header.seq;
         auto row = database_->read(Priority::high, seq, seq, {1, 1}, [](std::uint64_t) { return true; });
-        if (!row || row->batches.empty()) {
+        if (!row) continue;
+        if (row->batches.empty()) {
             gap.stored = false;
             gap.changed = true;
         } else if (row->batches[0].header.count > gap.batch.header.count) {

@@ -207,7 +207,10 @@ Result<void> StoredBuffer::expire(BatchDatabase::Write& write, Turn& turn) {
         auto rows = database_->read(priority, 0, own.last_row,
                                     {evict_rows, database_->budget().transaction_bytes}, wanted);
         if (!rows) return rows.error();
-        std::erase_if(rows->batches, [&](const Batch& batch) { return batch.header.arrived_s > limit_s; });
+        // A gap record that is dropped would only be written again.
+        std::erase_if(rows->batches, [&](const Batch& batch) {
+            return batch.header.arrived_s > limit_s || batch.header.kind == BatchKind::gap;
+        });
         const std::uint64_t before = turn.dropped_readings;
         if (auto done = drop_rows(write, turn, *rows, GapReason::max_age); !done) return done;
         turn.expired_readings += turn.dropped_readings - before;

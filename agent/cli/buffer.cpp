@@ -188,7 +188,10 @@ int salvage_file(const Arguments& arguments) {
     const auto held = held_messages(own_file(arguments), file->epoch());
     const SystemClock clock;
     StderrLog log(StderrLog::Style::plain);
-    auto buffer = Buffer::open(arguments.places.state_directory, loaded.config->buffer, clock, log);
+    BufferConfig config = loaded.config->buffer;
+    if (config.when_full == WhenFull::block)
+        config.when_full = WhenFull::drop_newest;  // nobody makes room now
+    auto buffer = Buffer::open(arguments.places.state_directory, config, clock, log);
     if (!buffer) return complain(buffer.error());
     const bool same_epoch = (*buffer)->epoch() == file->epoch();
     std::uint64_t saved = 0;

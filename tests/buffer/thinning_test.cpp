@@ -27,7 +27,8 @@ Batch fast_batch(int first, int count, const std::string& input = "in",
     const std::uint32_t noise = maker.channel("noise", ValueType::f64);
     for (int i = first; i < first + count; ++i)
         maker.add(start_us + std::int64_t{i} * 100'000,
-                  {Value::of(channel, static_cast<double>(i)), Value::of(noise, 0.1 * (i * 7919 % 1000))});
+                  {Value::of(channel, static_cast<double>(i)),
+                   Value::of(noise, 0.1 * static_cast<double>(std::int64_t{i} * 7919 % 1000))});
     Batch batch = maker.batch(0);
     batch.header.priority = priority;
     return batch;
