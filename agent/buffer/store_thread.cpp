@@ -89,24 +89,23 @@ Backlog StoreThread::backlog() const {
             status_.drain_rate, status_.empty_in_s};
 }
 
-void StoreThread::ask_to_list(Listing::Place from) {
-    (void)take_answer();
-    mailbox_.post(List{from});
+void StoreThread::ask_to_list(std::uint64_t question, Listing::Place from) {
+    mailbox_.post(List{question, from});
 }
 
-void StoreThread::ask_to_purge() {
-    (void)take_answer();
-    mailbox_.post(Purge{});
+void StoreThread::ask_to_purge(std::uint64_t question) {
+    mailbox_.post(Purge{question});
 }
 
-std::optional<StoreThread::Answer> StoreThread::take_answer() {
+std::optional<StoreThread::Answer> StoreThread::take_answer(std::uint64_t question) {
     const std::lock_guard lock(mutex_);
-    return std::exchange(people_, std::nullopt);
+    auto answer = std::exchange(answer_, std::nullopt);
+    return answer && answer->question == question ? std::move(answer) : std::nullopt;
 }
 
 void StoreThread::answer(Answer answer) {
     const std::lock_guard lock(mutex_);
-    people_ = std::move(answer);
+    answer_ = std::move(answer);
 }
 
 BufferStatus StoreThread::status() const {
@@ -161,9 +160,9 @@ bool StoreThread::handle(Message& message, Inbox& taken) {
     } else if (const auto* link = std::get_if<Link>(&message)) {
         buffer_->set_link(link->up);
     } else if (const auto* wanted = std::get_if<List>(&message)) {
-        answer({buffer_->list(wanted->from), 0});
-    } else if (std::holds_alternative<Purge>(message)) {
-        answer({{}, buffer_->purge()});
+        answer({wanted->question, buffer_->list(wanted->from), 0});
+    } else if (const auto* purge = std::get_if<Purge>(&message)) {
+        answer({purge->question, {}, buffer_->purge()});
     } else {
         return false;
     }

@@ -45,15 +45,16 @@ class StoreThread final : public BatchSource {
     void set_link(bool up) override;
     Backlog backlog() const override;
 
-    // Main thread: asks for a page of what is held, or to forget it all. The answer is there some turns
-    // later; one question at a time, a new one replaces the one before.
+    // Main thread: asks for a page of what is held, or to forget it all, under a number of its choice. The
+    // answer is there some turns later; one that is not for that number is dropped.
     struct Answer {
+        std::uint64_t question = 0;
         Listing listing;
         std::uint64_t purged = 0;
     };
-    void ask_to_list(Listing::Place from);
-    void ask_to_purge();
-    std::optional<Answer> take_answer();
+    void ask_to_list(std::uint64_t question, Listing::Place from);
+    void ask_to_purge(std::uint64_t question);
+    std::optional<Answer> take_answer(std::uint64_t question);
 
     std::uint64_t epoch() const { return epoch_; }
     // A copy of the latest state, at most one turn of the loop old; what still waits in the inbox counts as
@@ -79,9 +80,12 @@ class StoreThread final : public BatchSource {
         bool up;
     };
     struct List {
+        std::uint64_t question;
         Listing::Place from;
     };
-    struct Purge {};
+    struct Purge {
+        std::uint64_t question;
+    };
     struct Stop {};
     using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Refuse, Link, List, Purge, Stop>;
 
@@ -117,7 +121,7 @@ class StoreThread final : public BatchSource {
     mutable std::mutex mutex_;  // status_ and inbox_, which add up
     BufferStatus status_;
     Inbox inbox_;
-    std::optional<Answer> people_;  // what people asked for
+    std::optional<Answer> answer_;
 
     // The store thread's own.
     BatchSink* sink_ = nullptr;

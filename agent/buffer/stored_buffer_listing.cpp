@@ -101,6 +101,7 @@ std::uint64_t StoredBuffer::purge_lane(Priority priority) {
         }
         if (own.acked.size() >= most_deletes && !retry_at_) commit(Scope::deletions);
     }
+    if (!own.acked.empty() && !retry_at_) commit(Scope::deletions);
     return readings;
 }
 

@@ -232,9 +232,9 @@ int refuse_to_purge(const std::string& what) {
 // What the agent holds and has not lent to the broker's messages in flight.
 int purge_running(const Arguments& arguments) {
     if (!confirmed(arguments, "the")) return refuse_to_purge("the");
-    const auto purged = ask_until_answered(arguments.places.control_socket(), "buffer purge");
+    const auto purged = purge_agent(arguments.places.control_socket());
     if (!purged) return complain(purged.error());
-    return print(purged->substr(0, purged->find('\n')) + " readings deleted\n") ? done : failed;
+    return print(*purged + " readings deleted\n") ? done : failed;
 }
 
 // A buffer that can't be read is purged as well: nobody needs it any more.

@@ -1,5 +1,7 @@
 #include "control/listing.hpp"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <thread>
 
@@ -11,6 +13,50 @@ namespace {
 constexpr std::chrono::milliseconds patience{5};
 constexpr std::chrono::seconds longest_wait{60};
 constexpr std::string_view next_page = "next ";
+constexpr std::string_view last_page = "end";
+constexpr std::string_view unreadable = "unreadable";
+
+Result<std::string> ask_until_answered(const std::filesystem::path& socket, const std::string& request) {
+    constexpr std::string_view refusal = "error: ";
+    const std::string numbered = request + " " + std::to_string(::getpid());
+    const auto deadline = std::chrono::steady_clock::now() + longest_wait;
+    while (std::chrono::steady_clock::now() < deadline) {
+        auto answer = ask_agent(socket, numbered);
+        if (!answer) return answer;
+        if (answer->starts_with(refusal))
+            return Error{Error::Kind::config,
+                         answer->substr(refusal.size(), answer->find('\n') - refusal.size())};
+        if (answer->empty() || answer->back() != '\n')
+            return Error{Error::Kind::retry, "the agent broke off its answer"};
+        if (*answer != ask_again) return answer;
+        std::this_thread::sleep_for(patience);
+    }
+    return Error{Error::Kind::retry, "the agent is busy with its disk and does not answer"};
+}
+
+struct Page {
+    std::optional<Listing::Place> next;
+    bool ends = false;
+    bool whole = true;
+    bool go_on = true;
+};
+
+Page read_page(std::string_view text, const std::function<bool(std::string_view line)>& take) {
+    Page page;
+    while (!text.empty() && page.go_on) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        if (line.starts_with(next_page))
+            page.next = parse_place(line.substr(next_page.size()));
+        else if (line == last_page)
+            page.ends = true;
+        else if (line == unreadable)
+            page.whole = false;
+        else
+            page.go_on = take(line);
+    }
+    return page;
+}
 
 }  // namespace
 
@@ -22,8 +68,9 @@ std::optional<Listing::Place> parse_place(std::string_view text) {
     Listing::Place place;
     if (text.size() < 3 || text[0] < '0' || text[0] > '2' || text[1] != ' ') return std::nullopt;
     place.priority = static_cast<Priority>(text[0] - '0');
-    const auto read = std::from_chars(text.data() + 2, text.data() + text.size(), place.seq);
-    if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) return std::nullopt;
+    const char* end = text.data() + text.size();
+    const auto read = std::from_chars(text.data() + 2, end, place.seq);
+    if (read.ec != std::errc{} || (read.ptr != end && *read.ptr != ' ')) return std::nullopt;
     return place;
 }
 
@@ -35,42 +82,33 @@ std::string listing_text(const Listing& listing, const PayloadIdentity& identity
         if (!body) continue;
         if (const auto payload = encoder.encode(batch.header, *body)) text.append(payload->json).append("\n");
     }
-    return text.append(listing.next ? std::string(next_page) + to_text(*listing.next) : "end").append("\n");
-}
-
-Result<std::string> ask_until_answered(const std::filesystem::path& socket, const std::string& request) {
-    constexpr std::string_view refusal = "error: ";
-    const auto deadline = std::chrono::steady_clock::now() + longest_wait;
-    while (std::chrono::steady_clock::now() < deadline) {
-        auto answer = ask_agent(socket, request);
-        if (!answer) return answer;
-        if (answer->starts_with(refusal))
-            return Error{Error::Kind::config,
-                         answer->substr(refusal.size(), answer->find('\n') - refusal.size())};
-        if (*answer != ask_again) return answer;
-        std::this_thread::sleep_for(patience);
-    }
-    return Error{Error::Kind::retry, "the agent is busy with its disk and does not answer"};
+    if (!listing.whole) text.append(unreadable).append("\n");
+    return text
+        .append(listing.next ? std::string(next_page) + to_text(*listing.next) : std::string(last_page))
+        .append("\n");
 }
 
 Result<void> each_listed(const std::filesystem::path& socket,
                          const std::function<bool(std::string_view line)>& take) {
-    std::optional<Listing::Place> place = Listing::Place{};
-    while (place) {
-        const auto page = ask_until_answered(socket, "buffer list " + to_text(*place));
-        if (!page) return page.error();
-        place.reset();
-        std::string_view rest = *page;
-        while (!rest.empty()) {
-            const std::string_view line = rest.substr(0, rest.find('\n'));
-            rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-            if (line.starts_with(next_page))
-                place = parse_place(line.substr(next_page.size()));
-            else if (line != "end" && !take(line))
-                return {};
-        }
+    bool whole = true;
+    for (std::optional<Listing::Place> place = Listing::Place{}; place;) {
+        const auto text = ask_until_answered(socket, std::string(list_request) + to_text(*place));
+        if (!text) return text.error();
+        const Page page = read_page(*text, take);
+        if (!page.go_on) return {};
+        if (!page.next && !page.ends) return Error{Error::Kind::retry, "the agent broke off its answer"};
+        whole = whole && page.whole;
+        place = page.next;
     }
-    return {};
+    if (whole) return {};
+    return Error{Error::Kind::retry,
+                 "the agent can't read its disk now: what is on it is missing (see holdfast status)"};
+}
+
+Result<std::string> purge_agent(const std::filesystem::path& socket) {
+    auto answer = ask_until_answered(socket, "buffer purge");
+    if (answer) answer->pop_back();
+    return answer;
 }
 
 }  // namespace holdfast

@@ -1,9 +1,11 @@
-// How the command line gets to see what the running agent holds: page by page, each asked for by its place.
+// How the command line gets to see what the running agent holds, page by page, and has it deleted.
 //
-// The request is "buffer list PLACE"; the answer is `ask_again` until the store thread has the page, then a
-// line of JSON a batch, and as the last line "next PLACE" or "end".
+// A request is "buffer list PLACE NUMBER" or "buffer purge NUMBER", the number any that tells one asker from
+// another. The answer is `ask_again` until the store thread has it. A page is a line of JSON a batch, then
+// "unreadable" when the disk could not be read, and as the last line "next PLACE" or "end".
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,18 +18,21 @@
 namespace holdfast {
 
 inline constexpr std::string_view ask_again = "wait\n";
+inline constexpr std::string_view list_request = "buffer list ";
+inline constexpr std::string_view purge_request = "buffer purge ";
 
 std::string to_text(const Listing::Place& place);
+// What stands behind the place is passed over.
 std::optional<Listing::Place> parse_place(std::string_view text);
 
 // The answer; batches that can't be decoded are left out.
 std::string listing_text(const Listing& listing, const PayloadIdentity& identity);
 
-// The command line's end: asks until the answer is another than `ask_again`. Fails as ask_agent does, and
-// with config when the agent refuses.
-Result<std::string> ask_until_answered(const std::filesystem::path& socket, const std::string& request);
-// Every line of JSON, until `take` returns false.
+// The command line's end. Every line of JSON, until `take` returns false. Fails as ask_agent does, with
+// config when the agent refuses, and with retry when not all could be had.
 Result<void> each_listed(const std::filesystem::path& socket,
                          const std::function<bool(std::string_view line)>& take);
+// How many readings were deleted.
+Result<std::string> purge_agent(const std::filesystem::path& socket);
 
 }  // namespace holdfast

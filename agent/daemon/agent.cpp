@@ -22,6 +22,8 @@ namespace holdfast {
 namespace {
 
 constexpr auto house_interval = std::chrono::seconds(1);
+// Who asked the store something and does not come back for the answer within this has gone.
+constexpr auto question_limit = std::chrono::seconds(5);
 // How long a thread may stay away from its loop. Flash may take seconds to sync; a call into Paho may wait
 // for DNS twice.
 constexpr auto store_limit = std::chrono::seconds(60);
@@ -274,45 +276,45 @@ AgentStatus Agent::status() const {
     return status;
 }
 
-// The store thread answers in its own time: whoever asks is told to ask again.
 std::string Agent::answer(std::string_view request, uid_t user) {
-    constexpr std::string_view list = "buffer list ";
     if (request == "status json") return status_json(status());
     if (request == "status text") return status_text(status());
     if (request == "buffer json") return buffer_json(status().buffer);
     if (request == "buffer text") return buffer_text(status().buffer) + "\n";
-    if (request.starts_with(list)) return answer_listing(request.substr(list.size()));
-    if (request == "buffer purge") {
-        if (user == 0 || user == ::geteuid()) return answer_purge();
+    if (request.starts_with(list_request)) return answer_question(request);
+    if (request.starts_with(purge_request)) {
+        if (user == 0 || user == ::geteuid()) return answer_question(request);
         return "error: only root and the agent's user may purge the buffer\n";
     }
     return "error: unknown request\n";
 }
 
-std::string Agent::answer_listing(std::string_view text) {
-    const auto place = parse_place(text);
-    if (!place) return "error: no such place\n";
-    if (listing_ != place) {
-        listing_ = place;
-        store_->ask_to_list(*place);
+// The store thread answers in its own time: who asks is told to ask again, and others to wait until then.
+std::string Agent::answer_question(std::string_view request) {
+    const MonoTime now = clock_.now();
+    if (question_ && question_->request != request && now - question_->polled < question_limit)
+        return std::string(ask_again);
+    if (!question_ || question_->request != request) {
+        if (!ask_store(request, ++last_question_)) return "error: unknown request\n";
+        question_ = {std::string(request), last_question_, now};
         return std::string(ask_again);
     }
-    const auto answer = store_->take_answer();
+    question_->polled = now;
+    const auto answer = store_->take_answer(question_->number);
     if (!answer) return std::string(ask_again);
-    listing_.reset();
+    question_.reset();
+    if (request.starts_with(purge_request)) return std::to_string(answer->purged) + "\n";
     return listing_text(answer->listing, {config_.agent.id, store_->epoch(), config_.batch.timestamp_unit});
 }
 
-std::string Agent::answer_purge() {
-    listing_.reset();
-    if (!std::exchange(purging_, true)) {
-        store_->ask_to_purge();
-        return std::string(ask_again);
+bool Agent::ask_store(std::string_view request, std::uint64_t number) {
+    if (request.starts_with(purge_request)) {
+        store_->ask_to_purge(number);
+        return true;
     }
-    const auto answer = store_->take_answer();
-    if (!answer) return std::string(ask_again);
-    purging_ = false;
-    return std::to_string(answer->purged) + "\n";
+    const auto place = parse_place(request.substr(list_request.size()));
+    if (place) store_->ask_to_list(number, *place);
+    return place.has_value();
 }
 
 }  // namespace holdfast

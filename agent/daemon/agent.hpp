@@ -57,8 +57,8 @@ class Agent final : public ReadingSink {
     void stop();
     AgentStatus status() const;
     std::string answer(std::string_view request, uid_t user);
-    std::string answer_listing(std::string_view place);
-    std::string answer_purge();
+    std::string answer_question(std::string_view request);
+    bool ask_store(std::string_view request, std::uint64_t number);
 
     Places places_;
     Config config_;
@@ -69,8 +69,14 @@ class Agent final : public ReadingSink {
     std::optional<Micros> watchdog_;
     MonoTime fed_{};
     bool paused_ = false;
-    std::optional<Listing::Place> listing_;  // asked of the store, and not yet answered
-    bool purging_ = false;
+    // What the store was asked and has not yet answered; forgotten when nobody comes back for it.
+    struct Question {
+        std::string request;
+        std::uint64_t number;
+        MonoTime polled;
+    };
+    std::optional<Question> question_;
+    std::uint64_t last_question_ = 0;
     bool let_go_ = true;
 
     // In the order of a reading's way; destroyed in the reverse.
