@@ -1,5 +1,5 @@
 // How a batch lies in a row: the columns, in the order in which statements name them, and the checksum.
-// docs/buffer-format.md. For batch_database.cpp and batch_database_write.cpp only.
+// docs/buffer-format.md. For what reads and writes rows; nothing else needs it.
 #pragma once
 
 #include <cstdint>

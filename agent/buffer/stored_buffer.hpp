@@ -219,6 +219,7 @@ class StoredBuffer final : public Buffer {
 
     // stored_buffer_listing.cpp: what people ask of it
     void list_memory(Listing::Place from, std::map<std::uint64_t, Batch>& found) const;
+    std::uint64_t purge_salvage();
     std::uint64_t purge_lane(Priority priority);
 
     // stored_buffer_clock.cpp: how long agents have run on this buffer, and wall times that are corrected

@@ -60,12 +60,30 @@ Listing StoredBuffer::list(Listing::Place from) {
 }
 
 std::uint64_t StoredBuffer::purge() {
-    std::uint64_t readings = 0;
+    std::uint64_t readings = purge_salvage();
     gaps_.gaps().clear();
     for (const Priority priority : {Priority::low, Priority::normal, Priority::high})
         readings += purge_lane(priority);
     dropped_readings_ += readings;
     log_.warning("the buffer was purged: " + std::to_string(readings) + " readings were deleted");
+    return readings;
+}
+
+// What a damaged buffer still has is not to come any more.
+std::uint64_t StoredBuffer::purge_salvage() {
+    if (!salvage_ || !database_ || retry_at_) return 0;
+    const auto done = [&]() -> Result<void> {
+        auto write = database_->write();
+        if (!write) return write.error();
+        if (auto erased = SalvageNotes::erase(*write); !erased) return erased;
+        return write->commit();
+    }();
+    if (!done) {
+        database_failed(done.error());
+        return 0;
+    }
+    const std::uint64_t readings = salvage_->notes().expected.value_or(0);
+    salvage_.reset();
     return readings;
 }
 

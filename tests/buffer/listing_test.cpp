@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "buffer/damage.hpp"
 #include "buffer/support.hpp"
 
 namespace holdfast::test {
@@ -19,19 +20,19 @@ std::vector<Batch> list_all(Buffer& buffer) {
     return all;
 }
 
-void fill(BufferInDirectory& test, int batches) {
+void take_in(BufferInDirectory& test, int batches) {
     for (int i = 0; i < batches; ++i)
         test.append(make_batch(10, "in" + std::to_string(i % 3), static_cast<Priority>(i % 3), 300));
 }
 
 TEST(BufferListing, ShowsWhatIsOnDiskInMemoryAndLentOnceEachInOrder) {
     BufferInDirectory test;
-    fill(test, 500);
+    take_in(test, 500);
     test.pass(test.config.commit_interval);
     test.buffer->set_link(true);
     for (int i = 0; i < 30; ++i)
         ASSERT_TRUE(test.buffer->peek());
-    fill(test, 100);
+    take_in(test, 100);
     for (int i = 0; i < 10; ++i)
         ASSERT_TRUE(test.buffer->peek());
     const auto all = list_all(*test.buffer);
@@ -50,7 +51,7 @@ TEST(BufferListing, ShowsWhatIsOnDiskInMemoryAndLentOnceEachInOrder) {
 
 TEST(BufferListing, LeavesOutWhatWasAcknowledgedAndShowsGapRecords) {
     BufferInDirectory test;
-    fill(test, 9);
+    take_in(test, 9);
     test.pass(test.config.commit_interval);
     test.buffer->set_link(true);
     test.buffer->ack(test.buffer->peek()->header.seq);
@@ -64,12 +65,12 @@ TEST(BufferListing, LeavesOutWhatWasAcknowledgedAndShowsGapRecords) {
 
 TEST(BufferPurge, DropsAllThatIsNotLentAndTellsNobodyOfAGap) {
     BufferInDirectory test;
-    fill(test, 3'000);
+    take_in(test, 3'000);
     test.pass(test.config.commit_interval);
     test.buffer->set_link(true);
     const auto lent = test.buffer->peek();
     ASSERT_TRUE(lent);
-    fill(test, 30);
+    take_in(test, 30);
     EXPECT_EQ(test.buffer->purge(), 30'290);
     EXPECT_EQ(test.buffer->status().readings, 10);
     EXPECT_EQ(test.buffer->status().dropped_readings, 30'290);
@@ -81,6 +82,21 @@ TEST(BufferPurge, DropsAllThatIsNotLentAndTellsNobodyOfAGap) {
     test.append(make_batch());
     test.pass(test.config.commit_interval);
     EXPECT_EQ(test.buffer->status().committed_readings, 20);
+}
+
+TEST(BufferPurge, EndsASalvageThatIsUnderWay) {
+    BufferInDirectory test;
+    take_in(test, 900);
+    test.close();
+    zero_page(test.directory / "buffer.db", 1);
+    test.open();
+    EXPECT_GT(test.buffer->status().salvaging_readings, 0);
+    EXPECT_EQ(test.buffer->purge(), 9'000);
+    test.settle();
+    test.reopen();
+    test.settle();
+    EXPECT_EQ(test.buffer->status().readings, 0);
+    EXPECT_EQ(test.buffer->status().salvaging_readings, 0);
 }
 
 }  // namespace
