@@ -397,10 +397,11 @@ std::optional<MonoTime> StoredBuffer::look_for_room() {
         // A row takes up to twice its bytes.
         const auto under_way = static_cast<std::int64_t>(2 * (inbox_limit(config_).count + unstored_bytes_));
         wait = wait || held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
-        // What a broker acknowledges at once needs no disk.
+        // What a broker acknowledges at once needs no disk that others have filled.
         const bool on_disk =
             std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches > 0; });
-        if (!must_store() && !on_disk) wait = memory_bytes_ > config_.memory.count / 2;
+        if (!must_store() && !on_disk && database_->limited_by_disk())
+            wait = memory_bytes_ > config_.memory.count / 2;
     }
     if (wait != std::exchange(inputs_wait_, wait)) {
         if (wait)
@@ -463,6 +464,7 @@ BufferStatus StoredBuffer::status() const {
         status.oldest_age_s = status.oldest_age_s ? std::max(*status.oldest_age_s, age_s) : age_s;
     };
     const auto held = [&](const BatchHeader& header) {
+        if (header.kind == BatchKind::gap) return;
         older(header.first_us + header.wall_offset_us, header.arrived_s);
     };
     for (const auto& [key, gap] : gaps_.gaps())

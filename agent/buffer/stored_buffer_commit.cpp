@@ -203,7 +203,8 @@ void StoredBuffer::refresh_lanes() {
         if (!first || first->batches.empty()) continue;
         BatchHeader& header = first->batches[0].header;
         correct(header);
-        own.oldest_wall_us = header.first_us + header.wall_offset_us;
+        own.oldest_wall_us.reset();
+        if (header.kind != BatchKind::gap) own.oldest_wall_us = header.first_us + header.wall_offset_us;
         own.oldest_arrived_s = header.arrived_s;
     }
     if (!acked)

@@ -147,6 +147,8 @@ int check_file(const Arguments& arguments) {
     auto problems = file->problems();
     if (undecodable > 0) problems.push_back(std::to_string(undecodable) + " batches can't be decoded");
     const auto verdict = quick_check(path);
+    if (!verdict && verdict.error().text.find("locked") != std::string::npos)
+        return complain({Error::Kind::retry, path.native() + ": an agent that runs holds it: stop it first"});
     if (!verdict)
         problems.push_back("SQLite: " + verdict.error().text);
     else

@@ -114,6 +114,19 @@ TEST(BufferBlock, AsksTheInputsToWaitBeforeItIsFullAndLosesNothing) {
     EXPECT_EQ(test.log.count(LogLevel::warning), 1) << test.log.text();
 }
 
+TEST(BufferBlock, DoesNotFillMemoryWhileTheFirstLinkIsBeingMade) {
+    BufferInDirectory test(small_config(WhenFull::block));
+    test.buffer->expect_link();
+    for (int i = 0; test.buffer->has_room() && i < 5'000; ++i) {
+        test.append(make_batch(10, "in", Priority::normal, 1'300));
+        test.settle();
+    }
+    EXPECT_FALSE(test.buffer->has_room());
+    test.buffer->set_link(false);
+    test.pass(test.config.commit_interval);
+    EXPECT_EQ(test.buffer->status().in_memory_readings, 0);
+}
+
 TEST(BufferBlock, HoldsInMemoryWhatComesAllTheSameAndTakesItInWhenThereIsRoom) {
     for (const Durability durability : {Durability::offline, Durability::strict}) {
         BufferConfig config = small_config(WhenFull::block);
