@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,7 @@ class JsonWriter {
     }
     JsonWriter& boolean(bool value) { return raw(value ? "true" : "false"); }
     JsonWriter& null() { return raw("null"); }
+    JsonWriter& number_or_null(std::optional<std::int64_t> value) { return value ? number(*value) : null(); }
     // A value, or a key with its colon, that is JSON already.
     JsonWriter& raw(std::string_view json) {
         separate();

@@ -17,23 +17,15 @@ void put_ms(JsonWriter& json, std::string_view key, std::optional<std::int64_t> 
         json.null();
 }
 
-void put_optional(JsonWriter& json, std::string_view key, std::optional<std::int64_t> number) {
-    json.key(key);
-    if (number)
-        json.number(*number);
-    else
-        json.null();
-}
-
 void put_buffer(JsonWriter& json, const BufferStatus& buffer) {
     json.begin_object();
     json.key("batches").number(buffer.batches);
     json.key("readings").number(buffer.readings);
     json.key("bytes").number(buffer.bytes);
     put_ms(json, "oldest_ts", buffer.oldest_wall_us);
-    put_optional(json, "oldest_age_s", buffer.oldest_age_s);
+    json.key("oldest_age_s").number_or_null(buffer.oldest_age_s);
     json.key("drain_rate").number(buffer.drain_rate);
-    put_optional(json, "empty_in_s", buffer.empty_in_s);
+    json.key("empty_in_s").number_or_null(buffer.empty_in_s);
     json.key("in_memory_readings").number(buffer.in_memory_readings);
     json.key("committed_readings").number(buffer.committed_readings);
     json.key("salvaging_readings").number(buffer.salvaging_readings);

@@ -28,14 +28,6 @@ void write_clock(JsonWriter& json, ClockState clock) {
     json.key("clock").text(clock == ClockState::corrected ? "corrected" : "unsynchronised");
 }
 
-void write_optional(JsonWriter& json, std::string_view key, std::optional<std::int64_t> number) {
-    json.key(key);
-    if (number)
-        json.number(*number);
-    else
-        json.null();
-}
-
 // As the configuration writes durations, in the largest unit that divides it: "10s", "1m", "6h", "1d".
 std::string step_text(std::chrono::seconds step) {
     struct Unit {
@@ -183,9 +175,9 @@ std::string status_payload(const PayloadIdentity& identity, AgentState state, st
     if (state == AgentState::online) {
         json.key("buffer").begin_object();
         json.key("readings").number(backlog.readings);
-        write_optional(json, "oldest_age_s", backlog.oldest_age_s);
+        json.key("oldest_age_s").number_or_null(backlog.oldest_age_s);
         json.key("drain_rate").number(backlog.drain_rate);
-        write_optional(json, "empty_in_s", backlog.empty_in_s);
+        json.key("empty_in_s").number_or_null(backlog.empty_in_s);
         json.end_object();
     }
     json.end_object();
