@@ -1,5 +1,8 @@
 #include "config/sections.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include <unistd.h>
 
 #include <array>
@@ -92,6 +95,9 @@ Config read_config(const Table& root, Report& report, const DescribePlugin& desc
     config.batch = read_batch(top.section("batch", "in [batch]"));
     config.inputs = read_inputs(top.sections("input", "in [[input]]"), config.agent.tags, describe, report);
     top.finish();
+    if (config.broker.expire_messages)
+        config.broker.message_expiry = static_cast<std::uint32_t>(
+            std::min<std::int64_t>(config.buffer.max_age.count(), std::numeric_limits<std::uint32_t>::max()));
     check_topics(broker, config.broker, config.agent, config.inputs);
     return config;
 }

@@ -133,6 +133,7 @@ Result<void> Agent::start_threads() {
         [this](Transport::Sink sink) { return make_paho_transport(std::move(sink), log_); });
     store_->start(forwarder_.get());
     forwarder_->start();
+    link_watch_ = std::make_unique<LinkWatch>(*loop_, [this] { forwarder_->network_changed(); });
     return {};
 }
 

@@ -16,6 +16,7 @@
 #include "config/config.hpp"
 #include "control/control_socket.hpp"
 #include "control/status.hpp"
+#include "daemon/link_watch.hpp"
 #include "daemon/places.hpp"
 #include "daemon/sd_event_loop.hpp"
 #include "forward/forwarder_thread.hpp"
@@ -84,6 +85,7 @@ class Agent final : public ReadingSink {
     UniqueFd room_event_;
     std::unique_ptr<StoreThread> store_;
     std::unique_ptr<ForwarderThread> forwarder_;
+    std::unique_ptr<LinkWatch> link_watch_;
     std::unique_ptr<Pipeline> pipeline_;
     std::unique_ptr<Inputs> inputs_;
     std::unique_ptr<ControlServer> control_;

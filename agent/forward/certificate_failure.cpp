@@ -1,7 +1,7 @@
 // The words for a certificate that was refused, apart from the handshake that refused it.
 #include <openssl/x509_vfy.h>
 
-#include "forward/diagnose.hpp"
+#include "forward/tls_handshake.hpp"
 
 namespace holdfast {
 namespace {

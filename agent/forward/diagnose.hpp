@@ -33,16 +33,4 @@ struct ServerDiagnosis {
 ServerDiagnosis diagnose_server(const Server& server, const TlsConfig& tls,
                                 std::chrono::milliseconds timeout);
 
-// What is wrong with a certificate that OpenSSL refused with `verify_error` (X509_V_ERR_...).
-struct RefusedCertificate {
-    long verify_error = 0;
-    int depth = 0;  // 0: the server's own
-    std::string subject;
-    std::string names;       // "a.example, b.example"
-    std::string not_before;  // "2026-01-31 00:00:00Z"
-    std::string not_after;
-};
-LinkFailure certificate_failure(const RefusedCertificate& certificate, const std::string& host,
-                                std::int64_t wall_us);
-
 }  // namespace holdfast

@@ -83,6 +83,11 @@ void Dialer::schedule(const LinkFailure& failure, MonoTime now) {
     next_at_ = now + backoff_.next(floor);
 }
 
+void Dialer::prefer_first_server() {
+    server_ = 0;
+    forget_session();
+}
+
 void Dialer::network_changed(MonoTime now) {
     const auto soonest = std::max(now, failed_at_ + (refused_ ? refused_flap_wait : flap_wait));
     next_at_ = std::min(next_at_, soonest);

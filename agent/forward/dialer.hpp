@@ -47,6 +47,8 @@ class Dialer {
     void lost(const LinkFailure& failure, MonoTime now);
     // The next connection starts clean: the session is not to be trusted any more.
     void forget_session() { session_.reset(); }
+    // The next connection is to the first server, and starts clean.
+    void prefer_first_server();
     // A link or route came up: try now, but not right after a failure, for links flap.
     void network_changed(MonoTime now);
 

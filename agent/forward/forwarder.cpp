@@ -16,6 +16,12 @@ constexpr auto farewell_limit = 1s;
 // After so many links in a row without one acknowledgement the session itself is suspect.
 constexpr unsigned silent_links_limit = 2;
 
+// What is in flight when the connection is renewed may take so long.
+constexpr auto renew_grace = 5s;
+// A first server that was away is gone back to when it could be reached at so many probes in a row.
+constexpr auto probe_interval = 60s;
+constexpr unsigned probes_to_trust = 3;
+
 constexpr MonoTime at_once{};
 
 std::string in_seconds(std::chrono::milliseconds time) {
@@ -46,6 +52,7 @@ Forwarder::Forwarder(const BrokerConfig& config, const ForwardIdentity& identity
       dialer_(config_, seed),
       encoder_({identity_.agent_id, identity_.epoch, identity_.timestamp_unit}),
       refusals_(log),
+      keep_alive_(config_.servers.size(), config_.keep_alive),
       logged_failures_(config_.servers.size()) {}
 
 void Forwarder::start(MonoTime now) {
@@ -66,8 +73,15 @@ void Forwarder::network_changed(MonoTime now) {
     if (phase_ == Phase::waiting) dialer_.network_changed(now);
 }
 
+void Forwarder::renew(MonoTime now) {
+    if (phase_ != Phase::connected) return;
+    phase_ = Phase::renewing;
+    phase_ends_ = now + renew_grace;
+}
+
 void Forwarder::stop(std::chrono::milliseconds grace, MonoTime now) {
-    if (phase_ == Phase::connected) {
+    if (phase_ == Phase::turning) return disconnect(now);
+    if (phase_ == Phase::connected || phase_ == Phase::renewing) {
         give_back(outbox_.take_ready());
         phase_ = Phase::draining;
         phase_ends_ = now + grace;
@@ -80,6 +94,7 @@ void Forwarder::stop(std::chrono::milliseconds grace, MonoTime now) {
 Actions Forwarder::step(MonoTime now) {
     step_link(now);
     if (phase_ == Phase::connected) {
+        look_for_first_server(now);
         follow_backlog(now);
         publish_what_fits(now);
         ask_for_more();
@@ -104,6 +119,14 @@ void Forwarder::step_link(MonoTime now) {
             break;
         case Phase::connected:
             if (in_flight() > 0 && now >= deadline_for_acknowledgement()) leave_silent_broker(now);
+            break;
+        case Phase::renewing:
+            if (in_flight() == 0 || now >= phase_ends_) turn_round(now);
+            break;
+        case Phase::turning:
+            if (now < phase_ends_) break;
+            actions_.emplace_back(action::Drop{});
+            connect(now);
             break;
         case Phase::draining:
             if (in_flight() == 0 || now >= phase_ends_) say_farewell(now);
@@ -130,11 +153,13 @@ std::optional<MonoTime> Forwarder::next_step() const {
             return std::nullopt;
         case Phase::waiting:
             return dialer_.next_at();
+        case Phase::renewing:
         case Phase::draining:
             return in_flight() == 0 ? at_once : phase_ends_;
         case Phase::farewell:
             return status_token_ ? phase_ends_ : at_once;
         case Phase::connecting:
+        case Phase::turning:
         case Phase::leaving:
             return phase_ends_;
         case Phase::connected:
@@ -143,6 +168,7 @@ std::optional<MonoTime> Forwarder::next_step() const {
     std::optional<MonoTime> next = paused_until_;
     const auto consider = [&](MonoTime when) { next = next ? std::min(*next, when) : when; };
     if (next_status_) consider(*next_status_);
+    if (next_probe_) consider(*next_probe_);
     if (in_flight() > 0) consider(deadline_for_acknowledgement());
     if (const auto release = outbox_.next_release()) consider(*release);
     return next;
@@ -154,7 +180,45 @@ void Forwarder::connect(MonoTime now) {
     phase_ends_ = now + config_.connect_timeout + connect_slack;
     status_.state = BrokerState::connecting;
     status_.server = config_.servers[attempt_.server].url;
-    actions_.emplace_back(action::Connect{attempt_.server, attempt_.protocol, attempt_.clean_start});
+    actions_.emplace_back(action::Connect{attempt_.server, attempt_.protocol, attempt_.clean_start,
+                                          keep_alive_[attempt_.server]});
+}
+
+// The broker's keep alive time holds instead of ours (MQTT 5, 3.2.2.3.14), but Paho keeps to what CONNECT
+// said: so CONNECT says it, once per server.
+bool Forwarder::adopt_keep_alive(MonoTime now) {
+    std::chrono::seconds& ours = keep_alive_[attempt_.server];
+    if (!limits_.server_keep_alive) return false;
+    const std::chrono::seconds told(*limits_.server_keep_alive);
+    if (told.count() == 0 || told >= ours) return false;
+    ours = told;
+    log_.info(status_.server + " wants a keep alive of " + in_seconds(told) + ": connecting again with that");
+    turn_round(now);
+    return true;
+}
+
+void Forwarder::turn_round(MonoTime now) {
+    actions_.emplace_back(action::Disconnect{});
+    // What is still in flight goes again: DISCONNECT ends the session.
+    dialer_.forget_session();
+    status_token_.reset();
+    phase_ = Phase::turning;
+    phase_ends_ = now + farewell_limit;
+}
+
+void Forwarder::look_for_first_server(MonoTime now) {
+    if (!next_probe_ || now < *next_probe_) return;
+    next_probe_ = now + probe_interval;
+    actions_.emplace_back(action::Probe{0});
+}
+
+void Forwarder::on(const transport::Probed& event, MonoTime now) {
+    if (phase_ != Phase::connected || !next_probe_) return;
+    reachable_in_a_row_ = event.reachable ? reachable_in_a_row_ + 1 : 0;
+    if (reachable_in_a_row_ < probes_to_trust) return;
+    log_.info(config_.servers.front().url + " can be reached again: going back to it");
+    dialer_.prefer_first_server();
+    renew(now);
 }
 
 void Forwarder::on(const transport::Connected& event, MonoTime now) {
@@ -163,7 +227,11 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     if (!resumed) outbox_.session_lost();
     dialer_.connected(now);
     limits_ = event.limits;
+    if (adopt_keep_alive(now)) return;
     phase_ = Phase::connected;
+    reachable_in_a_row_ = 0;
+    next_probe_.reset();
+    if (attempt_.server != 0) next_probe_ = now + probe_interval;
     last_answer_ = now;
     paused_until_.reset();
     status_due_ = true;
@@ -187,7 +255,22 @@ std::string Forwarder::describe_link() const {
 }
 
 void Forwarder::on(const transport::ConnectFailed& event, MonoTime now) {
-    if (phase_ == Phase::connecting) attempt_failed(event.failure, now);
+    if (phase_ != Phase::connecting) return;
+    LinkFailure failure = event.failure;
+    if (offer_less(failure.code)) {
+        failure.kind = LinkFailure::Class::passing;
+        failure.text += "; the next attempt does without";
+    }
+    attempt_failed(failure, now);
+}
+
+// After a CONNACK that refuses the last will for its QoS or its retain flag. False: it was not that.
+bool Forwarder::offer_less(int code) {
+    constexpr int retain_not_supported = 0x9A;
+    constexpr int qos_not_supported = 0x9B;
+    if (config_.status_topic.empty()) return false;
+    if (code == retain_not_supported) return std::exchange(status_retain_, false);
+    return code == qos_not_supported && std::exchange(status_qos_, 0) > 0;
 }
 
 void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
@@ -206,6 +289,7 @@ void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
 
 void Forwarder::on(const transport::ConnectionLost& event, MonoTime now) {
     if (online()) link_lost(event.failure, now);
+    if (phase_ == Phase::turning) connect(now);
     if (phase_ == Phase::leaving) finish();
 }
 
@@ -223,9 +307,10 @@ void Forwarder::link_lost(const LinkFailure& failure, MonoTime now) {
     status_token_.reset();
     status_due_ = false;
     next_status_.reset();
+    next_probe_.reset();
     actions_.emplace_back(action::SetLink{false});
     dialer_.lost(failure, now);
-    if (phase_ == Phase::connected)
+    if (phase_ == Phase::connected || phase_ == Phase::renewing)
         wait_for_next_attempt();
     else
         finish();
@@ -249,7 +334,8 @@ void Forwarder::disconnect(MonoTime now) {
     phase_ends_ = now + farewell_limit;
 }
 
-void Forwarder::on(const transport::Disconnected&, MonoTime) {
+void Forwarder::on(const transport::Disconnected&, MonoTime now) {
+    if (phase_ == Phase::turning) connect(now);
     if (phase_ == Phase::leaving) finish();
 }
 

@@ -31,6 +31,10 @@ struct Connect {
     std::size_t server = 0;  // index into BrokerConfig::servers
     Protocol protocol = Protocol::v5;
     bool clean_start = true;
+    std::chrono::seconds keep_alive{30};
+};
+struct Probe {
+    std::size_t server = 0;
 };
 struct Publish {
     DeliveryToken token = 0;  // grows by publish, also when a batch is sent again
@@ -54,7 +58,8 @@ struct GiveBack {
 struct Refuse {
     std::vector<std::uint64_t> seqs;
 };
-using Any = std::variant<Connect, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack, Refuse>;
+using Any =
+    std::variant<Connect, Probe, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack, Refuse>;
 }  // namespace action
 using Actions = std::vector<action::Any>;
 
@@ -69,6 +74,9 @@ class Forwarder {
     // The transport did not take what the action Publish gave it.
     void not_taken(DeliveryToken token, MonoTime now);
     void network_changed(MonoTime now);
+    // Connects anew without losing anything: what is in flight is finished, then DISCONNECT and CONNECT
+    // follow at once. For changed credentials; nothing to do while not connected.
+    void renew(MonoTime now);
     // What the status message is to tell of the buffer.
     void set_backlog(const Backlog& backlog) { backlog_ = backlog; }
     // What is in flight gets `grace` to be acknowledged, then the farewell is said.
@@ -92,12 +100,16 @@ class Forwarder {
         waiting,     // for the next attempt
         connecting,  // an attempt is under way
         connected,
+        renewing,  // what is in flight may still be acknowledged, then DISCONNECT
+        turning,   // DISCONNECT is on its way, and CONNECT follows
         draining,  // stopping: what is in flight may still be acknowledged
         farewell,  // the offline status is on its way
         leaving,   // DISCONNECT is
         stopped,
     };
-    bool online() const { return phase_ >= Phase::connected && phase_ <= Phase::farewell; }
+    bool online() const {
+        return phase_ >= Phase::connected && phase_ <= Phase::farewell && phase_ != Phase::turning;
+    }
 
     void on(const transport::Connected& event, MonoTime now);
     void on(const transport::ConnectFailed& event, MonoTime now);
@@ -105,11 +117,16 @@ class Forwarder {
     void on(const transport::Delivered& event, MonoTime now);
     void on(const transport::DeliveryFailed& event, MonoTime now);
     void on(const transport::Disconnected& event, MonoTime now);
+    void on(const transport::Probed& event, MonoTime now);
     void on(const transport::Subscribed&, MonoTime) {}
     void on(const transport::Received&, MonoTime) {}
 
     void connect(MonoTime now);
+    bool adopt_keep_alive(MonoTime now);
+    void turn_round(MonoTime now);
+    void look_for_first_server(MonoTime now);
     void leave_silent_broker(MonoTime now);
+    bool offer_less(int code);
     void attempt_failed(const LinkFailure& failure, MonoTime now);
     void link_lost(const LinkFailure& failure, MonoTime now);
     void wait_for_next_attempt();
@@ -128,6 +145,7 @@ class Forwarder {
         std::uint64_t non_finite = 0;
     };
     Result<Encoded> encode(const Batch& batch);
+    void describe(Message& message, const BatchHeader& header) const;
     void acknowledged(const Outbox::Item& item);
     void refuse(const Outbox::Item& item, const std::string& why, MonoTime now);
     void give_back(std::vector<std::uint64_t> seqs);
@@ -151,10 +169,16 @@ class Forwarder {
 
     Phase phase_ = Phase::idle;
     Dialer::Attempt attempt_;
-    MonoTime phase_ends_{};  // of connecting, draining, farewell and leaving
+    MonoTime phase_ends_{};  // of connecting, renewing, turning, draining, farewell and leaving
+    std::vector<std::chrono::seconds> keep_alive_;  // by server: as configured, or as the server told
+    std::optional<MonoTime> next_probe_;            // of the first server, while connected to another
+    unsigned reachable_in_a_row_ = 0;               // it was, at the last probes
     BrokerLimits limits_;
     MonoTime last_answer_{};                // from the broker, or since when one is owed
     std::optional<MonoTime> paused_until_;  // the transport took nothing: publish again then
+    // The broker takes a will, and so a status message, with these; it may take less than it was offered.
+    int status_qos_ = 1;
+    bool status_retain_ = true;
     bool status_due_ = false;               // the online status has to be published
     std::optional<DeliveryToken> status_token_;
     Backlog backlog_;

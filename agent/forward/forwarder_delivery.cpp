@@ -34,10 +34,17 @@ bool refused_for_good(int code) {
     return std::find(for_good.begin(), for_good.end(), code) != for_good.end();
 }
 
-// Of the whole PUBLISH packet (MQTT 5, 3.3), with an empty property list.
+// Of the whole PUBLISH packet (MQTT 5, 3.3).
 std::size_t packet_bytes(const Message& message) {
     const std::size_t packet_id = message.qos > 0 ? 2 : 0;
-    const std::size_t remaining = 2 + message.topic.size() + packet_id + 1 + message.payload.size();
+    // A user property is a byte and two strings with their lengths (MQTT 5, 2.2.2.2).
+    std::size_t properties = message.content_type.empty() ? 0 : 3 + message.content_type.size();
+    if (message.expiry_s) properties += 5;
+    for (const auto& [name, value] : message.user)
+        properties += 5 + name.size() + value.size();
+    if (properties > 127) ++properties;  // the length's second byte; a third takes more than four of ours
+    const std::size_t remaining =
+        2 + message.topic.size() + packet_id + 1 + properties + message.payload.size();
     std::size_t length_bytes = 1;
     for (std::size_t rest = remaining >> 7; rest > 0; rest >>= 7)
         ++length_bytes;
@@ -55,7 +62,8 @@ void Forwarder::offered(std::vector<Batch> batches) {
     for (Batch& batch : batches)
         outbox_.offer(std::move(batch));
     // What comes late is for the next link, in the order that the buffer chooses then.
-    if (phase_ != Phase::connected) give_back(outbox_.take_ready());
+    const bool soon = phase_ == Phase::renewing || phase_ == Phase::turning;
+    if (phase_ != Phase::connected && !soon) give_back(outbox_.take_ready());
 }
 
 void Forwarder::ask_for_more() {
@@ -112,7 +120,20 @@ Result<Forwarder::Encoded> Forwarder::encode(const Batch& batch) {
     if (!payload) return payload.error();
     Message message{std::move(*topic), std::move(payload->json), std::min(config_.qos, limits_.maximum_qos),
                     config_.retain && limits_.retain_available};
+    describe(message, batch.header);
     return Encoded{std::move(message), payload->non_finite};
+}
+
+// What MQTT 5 can say beside the payload, so that a consumer need not parse it to route or count.
+void Forwarder::describe(Message& message, const BatchHeader& header) const {
+    if (attempt_.protocol != Protocol::v5) return;
+    message.content_type = "application/json";
+    if (config_.message_expiry) message.expiry_s = config_.message_expiry;
+    if (!config_.user_properties) return;
+    message.user = {{"id", message_id(identity_.epoch, seq_of_message(header))},
+                    {"agent", identity_.agent_id},
+                    {"input", header.input},
+                    {"count", std::to_string(readings_held(header))}};
 }
 
 std::optional<Message> Forwarder::status_message(AgentState state) const {
@@ -120,14 +141,14 @@ std::optional<Message> Forwarder::status_message(AgentState state) const {
     const PayloadIdentity identity{identity_.agent_id, identity_.epoch, identity_.timestamp_unit};
     return Message{config_.status_topic,
                    status_payload(identity, state, identity_.version, identity_.started_wall_us, backlog_),
-                   std::min(config_.qos, 1), true};
+                   std::min(config_.qos, status_qos_), status_retain_};
 }
 
 void Forwarder::publish_status(AgentState state, MonoTime now) {
     std::optional<Message> message = status_message(state);
     if (!message) return;
     message->qos = std::min(message->qos, limits_.maximum_qos);
-    message->retain = limits_.retain_available;
+    message->retain = message->retain && limits_.retain_available;
     status_token_ = hand_over(std::move(*message), now);
 }
 

@@ -75,6 +75,10 @@ void ForwarderThread::network_changed() {
     if (!network_hint_posted_.exchange(true)) mailbox_.post(NetworkChanged{});
 }
 
+void ForwarderThread::renew() {
+    mailbox_.post(Renew{});
+}
+
 ForwardStatus ForwarderThread::status() const {
     const std::lock_guard lock(mutex_);
     return shown_;
@@ -119,6 +123,8 @@ void ForwarderThread::tell(Post& post, MonoTime now) {
         forwarder_.told(*event, now);
     } else if (const auto* stop = std::get_if<Stop>(&post)) {
         forwarder_.stop(stop->grace, now);
+    } else if (std::holds_alternative<Renew>(post)) {
+        forwarder_.renew(now);
     } else {
         network_hint_posted_ = false;
         forwarder_.network_changed(now);
@@ -141,6 +147,8 @@ void ForwarderThread::perform(action::Any& action, MonoTime now) {
         source_.set_link(link->up);
     } else if (const auto* attempt = std::get_if<action::Connect>(&action)) {
         connect(*attempt, now);
+    } else if (const auto* probe = std::get_if<action::Probe>(&action)) {
+        transport_->probe(config_.servers[probe->server], config_.connect_timeout);
     } else if (std::holds_alternative<action::Disconnect>(action)) {
         transport_->disconnect();
     } else {
@@ -156,6 +164,7 @@ void ForwarderThread::connect(const action::Connect& attempt, MonoTime now) {
     }
     request->protocol = attempt.protocol;
     request->clean_start = attempt.clean_start;
+    request->keep_alive = attempt.keep_alive;
     if (std::optional<Message> will = forwarder_.status_message(AgentState::offline))
         request->will = Will{std::move(will->topic), std::move(will->payload), will->qos, will->retain};
     transport_->connect(*request);

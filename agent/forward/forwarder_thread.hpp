@@ -40,6 +40,8 @@ class ForwarderThread final : public BatchSink {
     void offer(std::vector<Batch> batches) override;
     // The kernel reported a link or route: try now instead of waiting out the backoff.
     void network_changed();
+    // Credentials have changed: connect anew, losing nothing.
+    void renew();
     ForwardStatus status() const;
     // The thread ended though nobody asked: it threw. Nothing is sent any more; the agent has to be started
     // again.
@@ -49,11 +51,12 @@ class ForwarderThread final : public BatchSink {
 
   private:
     struct NetworkChanged {};
+    struct Renew {};
     struct Stop {
         std::chrono::milliseconds grace;
     };
     // Bounded: batches by what was demanded, events by what is in flight, hints by network_hint_posted_.
-    using Post = std::variant<std::vector<Batch>, transport::Event, NetworkChanged, Stop>;
+    using Post = std::variant<std::vector<Batch>, transport::Event, NetworkChanged, Renew, Stop>;
     struct Ended {};
 
     void run();

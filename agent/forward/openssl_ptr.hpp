@@ -2,7 +2,6 @@
 #pragma once
 
 #include <openssl/bio.h>
-#include <openssl/conf.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -19,7 +18,6 @@ struct OpensslFree {
 };
 
 using BioPtr = std::unique_ptr<BIO, OpensslFree<BIO_free_all>>;
-using ConfPtr = std::unique_ptr<CONF, OpensslFree<NCONF_free>>;
 using PkeyPtr = std::unique_ptr<EVP_PKEY, OpensslFree<EVP_PKEY_free>>;
 using SslCtxPtr = std::unique_ptr<SSL_CTX, OpensslFree<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, OpensslFree<SSL_free>>;

@@ -7,9 +7,9 @@
 #include <mutex>
 
 #include "forward/delivery_table.hpp"
+#include "forward/paho_seams.hpp"
 #include "forward/paho_transport.hpp"
 #include "forward/reason_codes.hpp"
-#include "forward/socket_cut.hpp"
 #include "forward/tls_policy.hpp"
 
 namespace holdfast {
@@ -43,7 +43,7 @@ mqtt::create_options create_options_for(Protocol protocol) {
     return options;
 }
 
-Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls) {
+Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls, const std::string& host) {
     auto password = read_key_password(tls);
     if (!password) return password.error();
     mqtt::ssl_options options;
@@ -55,7 +55,9 @@ Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls) {
     }
     options.set_enabled_cipher_suites(tls_cipher_list);
     options.set_enable_server_cert_auth(tls.verify);
-    options.set_verify(tls.verify);  // the host name; off by default
+    // The host name is verified in the handshake (prepare_handshake); this is a second look at it, which can
+    // not read an IPv6 address (SSLSocket_connect compares its brackets too).
+    options.set_verify(tls.verify && host.find(':') == std::string::npos);
     if (!tls.alpn.empty()) options.set_alpn_protos(tls.alpn);
     return options;
 }
@@ -81,11 +83,22 @@ Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request)
         options.set_will(mqtt::will_options(will.topic, will.payload, will.qos, will.retain));
     }
     if (uses_tls(request.server.scheme)) {
-        auto ssl = ssl_options_for(request.tls);
+        auto ssl = ssl_options_for(request.tls, request.server.host);
         if (!ssl) return ssl.error();
         options.set_ssl(*ssl);
     }
     return {};
+}
+
+mqtt::properties properties_of(const Message& message) {
+    using Code = mqtt::property;
+    mqtt::properties properties;
+    if (!message.content_type.empty()) properties.add({Code::CONTENT_TYPE, message.content_type});
+    if (message.expiry_s)
+        properties.add({Code::MESSAGE_EXPIRY_INTERVAL, static_cast<std::int32_t>(*message.expiry_s)});
+    for (const auto& [name, value] : message.user)
+        properties.add({Code::USER_PROPERTY, name, value});
+    return properties;
 }
 
 BrokerLimits limits_from(const mqtt::properties& properties) {
@@ -108,26 +121,39 @@ BrokerLimits limits_from(const mqtt::properties& properties) {
     return limits;
 }
 
-// Whether an attempt or a connection is going on, as far as Paho has told.
+// The attempt or connection that is going on, as far as Paho has told. Thread-safe.
 class Activity {
   public:
-    void begin() { set(true); }
-    void end() { set(false); }
+    void begin(std::shared_ptr<Dial> dial) {
+        const std::lock_guard lock(mutex_);
+        dial_ = std::move(dial);
+        hurry_.emplace();
+    }
+    // Paho needs no hurry any more.
+    void connected() {
+        const std::lock_guard lock(mutex_);
+        hurry_.reset();
+    }
+    void end() {
+        const std::lock_guard lock(mutex_);
+        dial_.reset();
+        hurry_.reset();
+        ended_.notify_all();
+    }
     bool ended_within(std::chrono::milliseconds longest) {
         std::unique_lock lock(mutex_);
-        return ended_.wait_for(lock, longest, [this] { return !going_on_; });
+        return ended_.wait_for(lock, longest, [this] { return !dial_; });
+    }
+    std::shared_ptr<Dial> dial() const {
+        const std::lock_guard lock(mutex_);
+        return dial_;
     }
 
   private:
-    void set(bool going_on) {
-        const std::lock_guard lock(mutex_);
-        going_on_ = going_on;
-        ended_.notify_all();
-    }
-
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable ended_;
-    bool going_on_ = false;
+    std::shared_ptr<Dial> dial_;  // null: nothing goes on
+    std::optional<PahoHurry> hurry_;
 };
 
 Error paho_error(const std::exception& error) {
@@ -153,7 +179,15 @@ class AsyncLink final : public PahoLink {
         return request.server == server_ && request.client_id == client_id_ && request.protocol == protocol_;
     }
 
-    Result<void> connect(std::uint64_t attempt, const ConnectRequest& request) override;
+    Result<void> connect(std::uint64_t attempt, const ConnectRequest& request, UniqueFd socket) override;
+    bool is_secured() const override {
+        const auto dial = activity_.dial();
+        return dial && dial->stage() == Dial::Stage::secured;
+    }
+    std::optional<std::chrono::milliseconds> silence() const override {
+        const auto dial = activity_.dial();
+        return dial ? dial->silence() : std::nullopt;
+    }
     bool publish(DeliveryToken token, Message message) override;
     Result<void> subscribe(const std::vector<std::string>& filters, int qos) override;
     void disconnect(std::chrono::milliseconds longest) override;
@@ -205,23 +239,24 @@ class AsyncLink final : public PahoLink {
     std::atomic<std::uint64_t> attempt_ = 0;
     Activity activity_;
     DeliveryTable deliveries_;
-    std::vector<std::uint64_t> sockets_before_;
     ConnectListener connect_listener_{*this};
     PublishListener publish_listener_{*this};
     SubscribeListener subscribe_listener_{*this};
     mqtt::async_client client_;  // last: its destructor ends all callbacks
 };
 
-Result<void> AsyncLink::connect(std::uint64_t attempt, const ConnectRequest& request) {
+Result<void> AsyncLink::connect(std::uint64_t attempt, const ConnectRequest& request, UniqueFd socket) {
     try {
         mqtt::connect_options options;
         if (auto filled = fill(options, request); !filled) return filled;
         // Takes the lock that Paho holds during its callbacks and until it has put the old connection away.
         if (client_.is_connected()) return Error{Error::Kind::bug, "the MQTT library is connected already"};
         attempt_ = attempt;
-        sockets_before_ = tcp_sockets();
-        activity_.begin();
+        std::optional<TlsConfig> tls;
+        if (uses_tls(request.server.scheme)) tls = request.tls;
+        activity_.begin(std::make_shared<Dial>(request.server, std::move(socket), std::move(tls)));
         client_.connect(options, nullptr, connect_listener_);
+        wake_paho_sender();
         return {};
     } catch (const std::exception& error) {
         activity_.end();
@@ -232,9 +267,11 @@ Result<void> AsyncLink::connect(std::uint64_t attempt, const ConnectRequest& req
 bool AsyncLink::publish(DeliveryToken token, Message message) {
     DeliveryTable::Slot* slot = deliveries_.add(token);
     try {
+        mqtt::properties properties = properties_of(message);
         client_.publish(mqtt::message::create(std::move(message.topic), std::move(message.payload),
-                                              message.qos, message.retain),
+                                              message.qos, message.retain, properties),
                         slot, publish_listener_);
+        wake_paho_sender();
         return true;
     } catch (const std::exception&) {
         return !deliveries_.remove(slot);  // an answer may have come before the call failed
@@ -270,14 +307,8 @@ void AsyncLink::disconnect(std::chrono::milliseconds longest) {
 }
 
 bool AsyncLink::cut(std::chrono::milliseconds longest) {
-    constexpr auto turn = 20ms;  // the attempt may not have got as far as a socket yet
-    const auto deadline = std::chrono::steady_clock::now() + longest;
-    while (!activity_.ended_within(0ms)) {
-        const bool is_cut = cut_new_tcp_socket(sockets_before_, server_.port);
-        if (activity_.ended_within(is_cut ? longest : turn)) break;
-        if (std::chrono::steady_clock::now() >= deadline) return false;
-    }
-    return true;
+    if (const auto dial = activity_.dial()) dial->cut();
+    return activity_.ended_within(longest);
 }
 
 void AsyncLink::give_up() {
@@ -287,7 +318,10 @@ void AsyncLink::give_up() {
 
 void AsyncLink::on_connected(const mqtt::token& token) {
     const mqtt::connect_response response = token.get_connect_response();
-    events_.connected(attempt_, {response.is_session_present(), limits_from(response.get_properties())});
+    transport::Connected event{response.is_session_present(), limits_from(response.get_properties()), {}};
+    if (const auto dial = activity_.dial()) event.tls = dial->tls_session();
+    activity_.connected();
+    events_.connected(attempt_, std::move(event));
 }
 
 // The only way Paho tells how far an attempt got is its message, and the token gives that away by throwing
@@ -302,12 +336,14 @@ std::string failure_message(const mqtt::token& token) {
 }
 
 void AsyncLink::on_not_connected(const mqtt::token& token) {
+    const auto dial = activity_.dial();
     const std::string message = failure_message(token);
     if (message == "CONNACK return code")
         events_.refused(attempt_, connack_failure(protocol_, token.get_return_code()));
     else
         events_.unreachable(
-            attempt_, message == "TCP connect completion failure" ? Stage::after_connect : Stage::network);
+            attempt_, message == "TCP connect completion failure" ? Stage::after_connect : Stage::network,
+            dial ? dial->tls_failure() : std::nullopt);
     activity_.end();
 }
 

@@ -11,10 +11,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "forward/transport.hpp"
 
 namespace holdfast {
@@ -30,7 +32,8 @@ class PahoLink {
         virtual ~Events() = default;
         virtual void connected(std::uint64_t attempt, transport::Connected event) = 0;
         virtual void refused(std::uint64_t attempt, LinkFailure failure) = 0;  // by a CONNACK
-        virtual void unreachable(std::uint64_t attempt, Stage stage) = 0;
+        // `tls`: what the handshake, or the server right after it, said; none: that was not the reason.
+        virtual void unreachable(std::uint64_t attempt, Stage stage, std::optional<LinkFailure> tls) = 0;
         virtual void lost(std::uint64_t attempt, LinkFailure failure) = 0;
         virtual void answered(transport::Event event) = 0;  // Delivered, DeliveryFailed, Subscribed, Received
     };
@@ -40,8 +43,13 @@ class PahoLink {
 
     // Whether a connection for this request may go on with the session of this object.
     virtual bool fits(const ConnectRequest& request) const = 0;
-    // Answered by connected(), refused() or unreachable() unless it fails here.
-    virtual Result<void> connect(std::uint64_t attempt, const ConnectRequest& request) = 0;
+    // Over `socket`, which is connected to the request's server. Answered by connected(), refused() or
+    // unreachable() unless it fails here.
+    virtual Result<void> connect(std::uint64_t attempt, const ConnectRequest& request, UniqueFd socket) = 0;
+    // Whether the connection under way has got beyond its TLS handshake, if it has one.
+    virtual bool is_secured() const = 0;
+    // How long nothing has come from the server, as the kernel counts; none: there is no connection.
+    virtual std::optional<std::chrono::milliseconds> silence() const = 0;
     virtual bool publish(DeliveryToken token, Message message) = 0;
     virtual Result<void> subscribe(const std::vector<std::string>& filters, int qos) = 0;
     // Sends DISCONNECT, ends the session at the broker and waits until it is on its way, at most `longest`.

@@ -1,5 +1,6 @@
 #include "forward/paho_transport.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -7,9 +8,9 @@
 #include <thread>
 
 #include "base/mailbox.hpp"
-#include "forward/diagnose.hpp"
 #include "forward/paho_link.hpp"
 #include "forward/resolver.hpp"
+#include "forward/tcp_connect.hpp"
 #include "forward/tls_policy.hpp"
 
 namespace holdfast {
@@ -17,10 +18,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto cut_wait = 1s;        // for Paho to notice that its socket was taken away
-constexpr auto farewell_wait = 2s;   // for DISCONNECT to be written
-constexpr auto diagnosis_time = 3s;  // beyond the attempt's own time
+constexpr auto cut_wait = 1s;       // for Paho to notice that its socket was taken away
+constexpr auto farewell_wait = 2s;  // for DISCONNECT to be written
 constexpr auto destructor_wait = 2s;
+
+// A live broker answers PINGREQ, which goes out after `keep_alive` without a word; so much longer it may
+// take.
+std::chrono::seconds longest_silence(std::chrono::seconds keep_alive) {
+    return keep_alive + std::max<std::chrono::seconds>(2s, keep_alive / 2);
+}
 
 namespace command {
 struct Connect {
@@ -36,9 +42,15 @@ struct Drop {};
 struct Unreachable {
     std::uint64_t attempt = 0;
     PahoLink::Stage stage = PahoLink::Stage::network;
+    std::optional<LinkFailure> tls;
+};
+struct Watch {};  // a connection was made
+struct Probe {
+    Server server;
+    std::chrono::milliseconds timeout;
 };
 struct Stop {};
-using Any = std::variant<Connect, Subscribe, Disconnect, Drop, Unreachable, Stop>;
+using Any = std::variant<Connect, Subscribe, Disconnect, Drop, Unreachable, Watch, Probe, Stop>;
 }  // namespace command
 
 // What reaches the sink and what does not. Thread-safe.
@@ -126,11 +138,14 @@ class Worker final : public PahoLink::Events {
     void on(command::Disconnect&);
     void on(command::Drop&) { release(); }
     void on(command::Unreachable& unreachable);
+    void on(command::Watch&);
+    void on(command::Probe& probe);
     void on(command::Stop&) { stopping_ = true; }
 
     void timed_out();
-    std::optional<LinkFailure> prepare(const ConnectRequest& request, MonoTime deadline);
-    Result<void> open(const command::Connect& connect);
+    void look_for_silence();
+    tl::expected<UniqueFd, LinkFailure> reach(const command::Connect& connect, MonoTime deadline);
+    Result<void> open(const command::Connect& connect, UniqueFd socket);
     void release();
     void abandon();
     void fail(std::uint64_t attempt, LinkFailure failure);
@@ -138,7 +153,7 @@ class Worker final : public PahoLink::Events {
 
     void connected(std::uint64_t attempt, transport::Connected event) override;
     void refused(std::uint64_t attempt, LinkFailure failure) override;
-    void unreachable(std::uint64_t attempt, PahoLink::Stage stage) override;
+    void unreachable(std::uint64_t attempt, PahoLink::Stage stage, std::optional<LinkFailure> tls) override;
     void lost(std::uint64_t attempt, LinkFailure failure) override;
     void answered(transport::Event event) override { gate.tell(std::move(event)); }
 
@@ -146,9 +161,9 @@ class Worker final : public PahoLink::Events {
     std::unique_ptr<PahoLink> link_;
     Resolver resolver_;
     command::Connect current_;
-    std::optional<MonoTime> deadline_;             // of the attempt that is under way
-    std::optional<TlsConfig::Version> tls_floor_;  // what OpenSSL was told last
-    Server closed_at_v5_;                          // closed the connection at our CONNECT of MQTT 5
+    std::optional<MonoTime> deadline_;      // of the attempt that is under way
+    std::optional<MonoTime> listen_again_;  // whether the server is still there; while connected
+    Server closed_at_v5_;                   // closed the connection at our CONNECT of MQTT 5
     bool stopping_ = false;
 
     std::mutex finished_mutex_;
@@ -159,10 +174,12 @@ class Worker final : public PahoLink::Events {
 void Worker::run() {
     std::vector<command::Any> taken;
     while (!stopping_) {
-        commands.take(taken, deadline_);
+        commands.take(taken, deadline_ ? deadline_ : listen_again_);
         for (command::Any& command : taken)
             std::visit([this](auto& c) { on(c); }, command);
-        if (deadline_ && std::chrono::steady_clock::now() >= *deadline_) timed_out();
+        const MonoTime now = std::chrono::steady_clock::now();
+        if (deadline_ && now >= *deadline_) timed_out();
+        if (listen_again_ && now >= *listen_again_) look_for_silence();
     }
     release();
     link_.reset();
@@ -175,46 +192,75 @@ void Worker::on(command::Connect& connect) {
     release();
     if (!gate.expects(connect.attempt)) return;  // dropped, or overtaken by a newer one
     const MonoTime deadline = std::chrono::steady_clock::now() + connect.request.timeout;
-    if (auto failure = prepare(connect.request, deadline)) return fail(connect.attempt, std::move(*failure));
+    auto socket = reach(connect, deadline);
+    if (!socket) return fail(connect.attempt, std::move(socket.error()));
     current_ = std::move(connect);
     deadline_ = deadline;
-    const auto opened = open(current_);
+    const auto opened = open(current_, std::move(*socket));
     if (opened) return;
     // A client object that is not in the state we think it is in is not to be trusted with another attempt.
     if (opened.error().kind == Error::Kind::bug) abandon();
     fail(current_.attempt, {LinkFailure::Class::passing, 0, opened.error().text});
 }
 
-// Everything that can be known to fail before Paho is asked. The name is resolved here first, with a
-// deadline, so that Paho hardly ever waits for a name server with its lock in its hand.
-std::optional<LinkFailure> Worker::prepare(const ConnectRequest& request, MonoTime deadline) {
-    const TlsConfig& tls = request.tls;
-    if (uses_tls(request.server.scheme)) {
-        if (auto failure = check_tls_files(tls)) return failure;
-        // Paho compares the brackets too (SSLSocket_connect), so that no certificate fits.
-        if (tls.verify && request.server.host.find(':') != std::string::npos)
-            return LinkFailure{
-                LinkFailure::Class::person, 0,
-                "the certificate of an IPv6 address cannot be checked: use a host name in servers"};
-        if (tls_floor_ != tls.min_version) {
-            if (const auto raised = raise_tls_floor(tls.min_version); !raised)
-                return LinkFailure{LinkFailure::Class::passing, 0, raised.error().text};
-            tls_floor_ = tls.min_version;
-        }
-    }
-    const auto addresses = resolver_.resolve(request.server.host, request.server.port, deadline);
-    if (!addresses) return LinkFailure{LinkFailure::Class::passing, 0, addresses.error().text};
-    return std::nullopt;
+void Worker::on(command::Probe& probe) {
+    const MonoTime deadline = std::chrono::steady_clock::now() + probe.timeout;
+    const auto addresses = resolver_.resolve(probe.server.host, probe.server.port, deadline);
+    const bool reachable =
+        addresses && connect_tcp(*addresses, probe.server.port, deadline, [this] { return gate.is_up(); });
+    gate.tell(transport::Probed{reachable});
 }
 
-Result<void> Worker::open(const command::Connect& connect) {
+// Everything before Paho is asked: the name is resolved and the connection made here, with a deadline, since
+// Paho would wait for a name server with its lock in its hand, and try one address.
+tl::expected<UniqueFd, LinkFailure> Worker::reach(const command::Connect& connect, MonoTime deadline) {
+    const ConnectRequest& request = connect.request;
+    if (uses_tls(request.server.scheme))
+        if (auto failure = check_tls_files(request.tls)) return tl::unexpected(std::move(*failure));
+    const auto passing = [](const Error& error) {
+        return tl::unexpected(LinkFailure{LinkFailure::Class::passing, 0, error.text});
+    };
+    const auto addresses = resolver_.resolve(request.server.host, request.server.port, deadline);
+    if (!addresses) return passing(addresses.error());
+    auto connection =
+        connect_tcp(*addresses, request.server.port, deadline, [&] { return gate.expects(connect.attempt); });
+    if (!connection) return passing(connection.error());
+    tune_tcp(connection->socket.get(), longest_silence(request.keep_alive));
+    return std::move(connection->socket);
+}
+
+Result<void> Worker::open(const command::Connect& connect, UniqueFd socket) {
     if (link_ && !link_->fits(connect.request)) abandon();
     if (!link_) {
         auto made = PahoLink::make(connect.request, *this);
         if (!made) return made.error();
         link_ = std::move(*made);
     }
-    return link_->connect(connect.attempt, connect.request);
+    return link_->connect(connect.attempt, connect.request, std::move(socket));
+}
+
+void Worker::on(command::Watch&) {
+    if (!gate.is_up()) return;
+    deadline_.reset();
+    listen_again_ = std::chrono::steady_clock::now();
+}
+
+// A server that does not answer PINGREQ: Paho would notice after two and a half times the keep alive time.
+void Worker::look_for_silence() {
+    listen_again_.reset();
+    const auto silence = link_ && gate.is_up() ? link_->silence() : std::nullopt;
+    if (!silence) return;
+    const std::chrono::milliseconds longest = longest_silence(current_.request.keep_alive);
+    if (*silence < longest) {
+        listen_again_ =
+            std::chrono::steady_clock::now() + std::max<std::chrono::milliseconds>(longest - *silence, 100ms);
+        return;
+    }
+    gate.ended(current_.attempt,
+               transport::ConnectionLost{
+                   {LinkFailure::Class::passing, 0,
+                    "nothing heard from the broker for " + std::to_string(silence->count() / 1000) + " s"}});
+    release();
 }
 
 void Worker::on(command::Subscribe& subscribe) {
@@ -233,6 +279,7 @@ void Worker::on(command::Disconnect&) {
 // answered.
 void Worker::release() {
     deadline_.reset();
+    listen_again_.reset();
     if (!link_ || link_->cut(cut_wait)) return;
     gate.warn("the MQTT library holds on to a connection: starting it anew, without the session");
     abandon();
@@ -245,16 +292,13 @@ void Worker::abandon() {
 
 void Worker::on(command::Unreachable& unreachable) {
     if (!gate.expects(unreachable.attempt)) return;
-    const ConnectRequest& request = current_.request;
-    const ServerDiagnosis diagnosis = diagnose_server(request.server, request.tls, diagnosis_time);
-    if (diagnosis.failure) return fail(unreachable.attempt, *diagnosis.failure);
+    if (unreachable.tls) return fail(unreachable.attempt, std::move(*unreachable.tls));
     if (unreachable.stage == PahoLink::Stage::after_connect)
         return fail(unreachable.attempt, closed_without_connack());
-    const bool is_websocket = !request.server.path.empty();
-    fail(unreachable.attempt,
-         {LinkFailure::Class::passing, 0,
-          is_websocket ? "the server does not take a WebSocket for MQTT at " + request.server.path
-                       : "the connection broke while it was being made"});
+    const std::string& path = current_.request.server.path;
+    fail(unreachable.attempt, {LinkFailure::Class::passing, 0,
+                               path.empty() ? "the connection broke while it was being made"
+                                            : "the server does not take a WebSocket for MQTT at " + path});
 }
 
 LinkFailure Worker::closed_without_connack() {
@@ -271,10 +315,10 @@ LinkFailure Worker::closed_without_connack() {
 void Worker::timed_out() {
     deadline_.reset();
     if (!gate.expire(current_.attempt)) return;
-    const ConnectRequest& request = current_.request;
-    const ServerDiagnosis diagnosis = diagnose_server(request.server, request.tls, diagnosis_time);
-    fail(current_.attempt, diagnosis.failure.value_or(LinkFailure{LinkFailure::Class::passing, 0,
-                                                                  "the broker does not answer CONNECT"}));
+    const bool shaking_hands = uses_tls(current_.request.server.scheme) && link_ && !link_->is_secured();
+    fail(current_.attempt, {LinkFailure::Class::passing, 0,
+                            shaking_hands ? "the server does not finish the TLS handshake"
+                                          : "the broker does not answer CONNECT"});
     release();  // last: it may have to wait for Paho
 }
 
@@ -287,14 +331,15 @@ void Worker::fail(std::uint64_t attempt, LinkFailure failure) {
 
 void Worker::connected(std::uint64_t attempt, transport::Connected event) {
     gate.connected(attempt, std::move(event));
+    commands.post(command::Watch{});
 }
 
 void Worker::refused(std::uint64_t attempt, LinkFailure failure) {
     gate.ended(attempt, transport::ConnectFailed{std::move(failure)});
 }
 
-void Worker::unreachable(std::uint64_t attempt, PahoLink::Stage stage) {
-    commands.post(command::Unreachable{attempt, stage});
+void Worker::unreachable(std::uint64_t attempt, PahoLink::Stage stage, std::optional<LinkFailure> tls) {
+    commands.post(command::Unreachable{attempt, stage, std::move(tls)});
 }
 
 void Worker::lost(std::uint64_t attempt, LinkFailure failure) {
@@ -314,6 +359,9 @@ class PahoTransport final : public Transport {
     }
     void subscribe(const std::vector<std::string>& filters, int qos) override {
         worker_->commands.post(command::Subscribe{filters, qos});
+    }
+    void probe(const Server& server, std::chrono::milliseconds timeout) override {
+        worker_->commands.post(command::Probe{server, timeout});
     }
     void disconnect() override;
     void drop() override;

@@ -78,23 +78,6 @@ std::optional<LinkFailure> check_client_pair(const TlsConfig& tls) {
 
 }  // namespace
 
-Result<void> raise_tls_floor(TlsConfig::Version floor) {
-    // The system's own configuration first: OpenSSL loads it once, and what is loaded later wins.
-    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
-    const std::string text = std::string("openssl_conf = holdfast\n[holdfast]\nssl_conf = holdfast_ssl\n") +
-                             "[holdfast_ssl]\nsystem_default = holdfast_tls\n[holdfast_tls]\nMinProtocol = " +
-                             (floor == TlsConfig::Version::v1_3 ? "TLSv1.3" : "TLSv1.2") +
-                             "\nCipherString = " + tls_cipher_list + "\n";
-    const BioPtr bio = memory_bio(text);
-    const ConfPtr conf(NCONF_new(nullptr));
-    long bad_line = 0;
-    const bool loaded = bio && conf && NCONF_load_bio(conf.get(), bio.get(), &bad_line) > 0 &&
-                        CONF_modules_load(conf.get(), nullptr, 0) > 0;
-    ERR_clear_error();
-    if (!loaded) return Error{Error::Kind::bug, "OpenSSL did not take the least TLS version"};
-    return {};
-}
-
 std::optional<LinkFailure> check_tls_files(const TlsConfig& tls) {
     std::optional<LinkFailure> failure;
     if (tls.verify) failure = check_ca(tls);

@@ -17,10 +17,6 @@ namespace holdfast {
 // what it sets afterwards.
 inline constexpr const char* tls_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL:@SECLEVEL=2";
 
-// From here on every new SSL_CTX of the process refuses what is older: Paho has no call for it, OpenSSL's
-// configuration has. Not to be called while another thread makes an SSL_CTX.
-Result<void> raise_tls_floor(TlsConfig::Version floor);
-
 // The first thing that is wrong with the CA, certificate and key files, each with its own words; none: they
 // are fine.
 std::optional<LinkFailure> check_tls_files(const TlsConfig& tls);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -46,11 +47,23 @@ struct BrokerLimits {
     std::uint16_t topic_alias_maximum = 0;
 };
 
+// The TLS session under a connection.
+struct TlsSession {
+    std::string version;  // "TLSv1.3"
+    std::string cipher;
+    std::string names;                  // that the server's certificate is for: "a.example, b.example"
+    std::int64_t not_after_wall_s = 0;  // of that certificate, seconds since 1970; 0: not known
+};
+
 struct Message {
     std::string topic;
     std::string payload;
     int qos = 1;
     bool retain = false;
+    // MQTT 5 only; nothing of it is sent by 3.1.1.
+    std::string content_type = {};                               // empty: not said
+    std::optional<std::uint32_t> expiry_s = {};                  // none: it never expires
+    std::vector<std::pair<std::string, std::string>> user = {};  // user properties
 };
 
 using DeliveryToken = std::uint64_t;  // the caller's name for a message, unique among those in flight
@@ -71,6 +84,7 @@ namespace transport {
 struct Connected {
     bool session_present = false;
     BrokerLimits limits;
+    std::optional<TlsSession> tls = {};
 };
 struct ConnectFailed {
     LinkFailure failure;
@@ -96,8 +110,11 @@ struct Received {
     bool retained = false;
 };
 struct Disconnected {};  // answer to disconnect()
+struct Probed {          // answer to probe()
+    bool reachable = false;
+};
 using Event = std::variant<Connected, ConnectFailed, ConnectionLost, Delivered, DeliveryFailed, Subscribed,
-                           Received, Disconnected>;
+                           Received, Disconnected, Probed>;
 }  // namespace transport
 
 class Transport {
@@ -116,6 +133,8 @@ class Transport {
     virtual void subscribe(const std::vector<std::string>& filters, int qos) = 0;
     // Sends DISCONNECT. Answered by Disconnected; give up waiting after a while.
     virtual void disconnect() = 0;
+    // Whether another server than the connected one takes TCP connections. Answered by Probed.
+    virtual void probe(const Server& server, std::chrono::milliseconds timeout) = 0;
     // Drops the connection (or the attempt) at once, without DISCONNECT, so that the broker sends the will.
     // Unanswered deliveries will fail or be resent as after a lost connection. No ConnectionLost event
     // follows.

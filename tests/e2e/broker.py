@@ -126,6 +126,7 @@ class Subscriber:
             return [message for message in self._messages if topic in (None, message.topic)]
 
     def publish(self, topic, payload, qos=1):
+        wait_until(self._client.is_connected, "the subscriber's connection")
         self._client.publish(topic, payload, qos).wait_for_publish(20)
 
     def _keep(self, _client, _data, message):

@@ -111,12 +111,13 @@ class Bench {
     Seqs acknowledged, given_back, refused;
     std::vector<bool> links;
     std::uint64_t demanded = 0;
-    int drops = 0, disconnects = 0;
+    int drops = 0, disconnects = 0, probes = 0;
 
   private:
     std::size_t attempts_seen_ = 0;
 
     void record(action::Connect& what) { connects.push_back(what); }
+    void record(action::Probe&) { ++probes; }
     void record(action::Publish& what) {
         messages.push_back(what);
         const auto json = nlohmann::json::parse(what.message.payload);

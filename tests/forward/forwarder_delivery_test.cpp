@@ -366,17 +366,20 @@ TEST(Forwarder, RefusesWhatIsTooLargeForTheBroker) {
 
 TEST(Forwarder, SendsWhatJustFitsThePacketLimit) {
     const Batch batch = simple_batch(1, "host", 10);
-    Bench probe;
+    BrokerConfig config = without_status();
+    config.user_properties = false;
+    Bench probe(config);
     probe.connect();
     probe.forwarder.offered({batch});
     probe.step();
     const auto& message = probe.messages.at(0).message;
     ASSERT_GT(message.payload.size(), 127U);
-    // The QoS 1 PUBLISH: fixed header 1 + 2, length of the topic 2, topic, packet id 2, no properties 1,
-    // payload.
-    const std::size_t packet = 3 + 2 + message.topic.size() + 2 + 1 + message.payload.size();
+    // The QoS 1 PUBLISH: fixed header 1 + 2, length of the topic 2, topic, packet id 2, length of the
+    // properties 1, content type 3 and its text, payload.
+    const std::size_t packet =
+        3 + 2 + message.topic.size() + 2 + 1 + 3 + message.content_type.size() + message.payload.size();
     for (const std::size_t limit : {packet, packet - 1}) {
-        Bench bench;
+        Bench bench(config);
         transport::Connected answer;
         answer.limits.maximum_packet_size = static_cast<std::uint32_t>(limit);
         bench.connect(answer);
@@ -448,6 +451,29 @@ TEST(Forwarder, CountsNonFiniteNumbersOnceAMessage) {
     bench.connect();
     EXPECT_EQ(bench.published.size(), 2U);
     EXPECT_EQ(bench.forwarder.status().non_finite, 1U);
+}
+
+TEST(Forwarder, TellsWhatAMessageHoldsBesideItByMqtt5Only) {
+    BrokerConfig config = without_status();
+    config.message_expiry = 3600;
+    for (const Protocol protocol : {Protocol::v5, Protocol::v3_1_1}) {
+        config.protocol = protocol;
+        Bench bench(config);
+        bench.connect();
+        bench.offer({7});
+        ASSERT_EQ(bench.messages.size(), 1u);
+        const Message& message = bench.messages.front().message;
+        if (protocol == Protocol::v3_1_1) {
+            EXPECT_TRUE(message.content_type.empty() && message.user.empty() && !message.expiry_s);
+            continue;
+        }
+        const auto payload = nlohmann::json::parse(message.payload);
+        EXPECT_EQ(message.content_type, "application/json");
+        EXPECT_EQ(message.expiry_s, 3600u);
+        ASSERT_EQ(message.user.size(), 4u);
+        EXPECT_EQ(message.user[0], std::pair(std::string("id"), payload["id"].get<std::string>()));
+        EXPECT_EQ(message.user[3].second, std::to_string(payload["readings"].size()));
+    }
 }
 
 }  // namespace

@@ -429,5 +429,120 @@ TEST(Forwarder, StopsEvenIfDisconnectIsNeverAnswered) {
     EXPECT_TRUE(bench.forwarder.stopped());
 }
 
+TEST(Forwarder, ConnectsAgainOnceWithTheKeepAliveThatTheBrokerWants) {
+    Bench bench;
+    transport::Connected answer;
+    answer.limits.server_keep_alive = 4;
+    (void)bench.until_attempt();
+    EXPECT_EQ(bench.connects.back().keep_alive, 30s);
+    bench.tell(answer);
+    EXPECT_EQ(bench.disconnects, 1);
+    EXPECT_EQ(bench.connects.size(), 1u);
+    bench.tell(transport::Disconnected{});
+    ASSERT_EQ(bench.connects.size(), 2u);
+    EXPECT_EQ(bench.connects.back().keep_alive, 4s);
+    bench.tell(answer);
+    EXPECT_EQ(bench.forwarder.status().state, BrokerState::connected);
+    EXPECT_EQ(bench.disconnects, 1);
+    EXPECT_EQ(bench.drops, 0);
+}
+
+TEST(Forwarder, KeepsItsOwnKeepAliveWhenTheBrokersIsLonger) {
+    Bench bench;
+    transport::Connected answer;
+    answer.limits.server_keep_alive = 600;
+    bench.connect(answer);
+    EXPECT_EQ(bench.disconnects, 0);
+}
+
+TEST(Forwarder, RenewsTheConnectionWhenWhatIsInFlightIsAcknowledged) {
+    Bench bench;
+    bench.connect();
+    bench.offer({1, 2});
+    EXPECT_EQ(bench.take_published(), (Seqs{1, 2}));
+    bench.forwarder.renew(bench.clock.now());
+    bench.step();
+    bench.offer({3});
+    bench.deliver(1);
+    EXPECT_EQ(bench.disconnects, 0);
+    bench.deliver(2);
+    EXPECT_EQ(bench.disconnects, 1);
+    bench.tell(transport::Disconnected{});
+    ASSERT_EQ(bench.connects.size(), 2u);
+    EXPECT_TRUE(bench.connects.back().clean_start);
+    bench.tell(transport::Connected{});
+    EXPECT_EQ(bench.take_published(), (Seqs{3}));
+    EXPECT_EQ(bench.acknowledged, (Seqs{1, 2}));
+    EXPECT_TRUE(bench.given_back.empty());
+    EXPECT_EQ(bench.links, (std::vector<bool>{true, true}));
+}
+
+TEST(Forwarder, RenewalSendsAgainWhatTheBrokerDoesNotAcknowledge) {
+    Bench bench;
+    bench.connect();
+    bench.offer({1});
+    bench.take_published();
+    bench.forwarder.renew(bench.clock.now());
+    bench.pass(10s);
+    EXPECT_EQ(bench.disconnects, 1);
+    EXPECT_EQ(bench.drops, 1);  // DISCONNECT was not answered either
+    ASSERT_EQ(bench.connects.size(), 2u);
+    bench.tell(transport::Connected{});
+    EXPECT_EQ(bench.take_published(), (Seqs{1}));
+}
+
+TEST(Forwarder, StopDuringARenewalLeaves) {
+    Bench bench;
+    bench.connect();
+    bench.forwarder.renew(bench.clock.now());
+    bench.step();
+    EXPECT_EQ(bench.disconnects, 1);
+    bench.forwarder.stop(1s, bench.clock.now());
+    bench.step();
+    bench.tell(transport::Disconnected{});
+    EXPECT_TRUE(bench.forwarder.stopped());
+    EXPECT_EQ(bench.connects.size(), 1u);
+}
+
+TEST(Forwarder, GoesBackToTheFirstServerWhenItHasBeenReachableForAWhile) {
+    Bench bench(without_status(broker_config(2)));
+    (void)bench.until_attempt();
+    bench.tell(transport::ConnectFailed{passing()});
+    bench.connect();
+    EXPECT_EQ(bench.connects.back().server, 1u);
+    const auto probe = [&](bool reachable) {
+        const int before = bench.probes;
+        bench.pass(60s);
+        EXPECT_EQ(bench.probes, before + 1);
+        bench.tell(transport::Probed{reachable});
+    };
+    for (const bool reachable : {true, true, false, true, true})
+        probe(reachable);
+    EXPECT_EQ(bench.disconnects, 0);
+    probe(true);
+    EXPECT_EQ(bench.disconnects, 1);
+    bench.tell(transport::Disconnected{});
+    EXPECT_EQ(bench.connects.back().server, 0u);
+    bench.tell(transport::Connected{});
+    bench.pass(10min);
+    EXPECT_EQ(bench.probes, 6);
+}
+
+TEST(Forwarder, OffersLessOfAWillThatTheBrokerRefuses) {
+    Bench bench(broker_config());
+    EXPECT_TRUE(bench.forwarder.status_message(AgentState::offline)->retain);
+    for (const int code : {0x9A, 0x9B}) {
+        (void)bench.until_attempt();
+        bench.tell(transport::ConnectFailed{{LinkFailure::Class::person, code, "refused"}});
+        EXPECT_EQ(bench.forwarder.status().state, BrokerState::waiting);
+    }
+    const auto will = bench.forwarder.status_message(AgentState::offline);
+    EXPECT_FALSE(will->retain);
+    EXPECT_EQ(will->qos, 0);
+    (void)bench.until_attempt();
+    bench.tell(transport::ConnectFailed{{LinkFailure::Class::person, 0x9A, "refused all the same"}});
+    EXPECT_EQ(bench.forwarder.status().state, BrokerState::refused);
+}
+
 }  // namespace
 }  // namespace holdfast

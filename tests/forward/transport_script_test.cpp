@@ -184,6 +184,7 @@ INSTANTIATE_TEST_SUITE_P(Transport, ScriptVersions, ::testing::Values(Protocol::
 
 TEST_P(ScriptVersions, DropSendsNoDisconnectAndTheMessageGoesAgain) {
     std::atomic<bool> said_goodbye = false;
+    std::atomic<bool> published = false;
     ScriptedServer server([&](Peer& peer, int number) {
         peer.read_packet();
         std::string answer = connack();
@@ -191,6 +192,7 @@ TEST_P(ScriptVersions, DropSendsNoDisconnectAndTheMessageGoesAgain) {
         peer.send(answer);
         const std::string publish = peer.read_packet();
         EXPECT_EQ(type_of(publish), publish_type);
+        published = true;
         if (number == 1) peer.send("\x40\x02"s + packet_id(publish));
         for (std::string packet = peer.read_packet(); !packet.empty() && number == 0;
              packet = peer.read_packet())
@@ -199,6 +201,8 @@ TEST_P(ScriptVersions, DropSendsNoDisconnectAndTheMessageGoesAgain) {
     transport_->connect(request(server, GetParam()));
     ASSERT_TRUE(events_.next<transport::Connected>());
     ASSERT_TRUE(transport_->publish(5, {"t", "no answer comes", 1, false}));
+    while (!published)
+        std::this_thread::yield();
     transport_->drop();
     transport_->connect(request(server, GetParam()));
     ASSERT_TRUE(events_.next<transport::Connected>());
@@ -245,7 +249,7 @@ TEST_P(ScriptVersions, MessagesThatAResetConnectionCouldNotTakeGoAgainUnharmed) 
 TEST_P(ScriptVersions, BrokerThatDoesNotAnswerConnectIsLeftInTime) {
     ScriptedServer server([&](Peer& peer, int number) {
         peer.read_packet();
-        if (number > 1) peer.send(connack());  // 0 is the attempt, 1 the diagnosis
+        if (number > 0) peer.send(connack());
         peer.read_to_end();
     });
     const LinkFailure failure = failure_of(request(server, GetParam()));
@@ -272,6 +276,84 @@ TEST_P(ScriptVersions, DropEndsAnAttemptThatHangs) {
     EXPECT_TRUE(events_.next<transport::Connected>());
     EXPECT_EQ(events_.count<transport::ConnectFailed>(), 0u);
     EXPECT_EQ(log_.count(LogLevel::warning), 0u) << log_.text();
+}
+
+TEST_F(ScriptTest, SendsContentTypeExpiryAndUserProperties) {
+    ScriptedServer server([](Peer& peer, int) {
+        peer.read_packet();
+        peer.send(connack_v5);
+        const std::string publish = peer.read_packet();
+        const std::string expected = "\x03\x00\x04text\x02\x00\x00\x00\x3C\x26\x00\x01k\x00\x02vw"s;
+        EXPECT_EQ(publish.substr(7), static_cast<char>(expected.size()) + expected + "x");
+        peer.send("\x40\x02"s + packet_id(publish));
+        peer.read_to_end();
+    });
+    transport_->connect(request(server));
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    ASSERT_TRUE(transport_->publish(1, {"t", "x", 1, false, "text", 60, {{"k", "vw"}}}));
+    EXPECT_TRUE(events_.next<transport::Delivered>());
+}
+
+// A message larger than the sockets' buffers: what is left of it goes out as soon as there is room.
+TEST_P(ScriptVersions, LargeMessagesFlow) {
+    const std::string large(4'000'000, '#');
+    constexpr int count = 5;
+    ScriptedServer server([&](Peer& peer, int) {
+        peer.read_packet();
+        peer.send(connack());
+        std::string bytes(65'536, ' ');
+        const std::size_t all = count * (large.size() + 5);
+        for (std::size_t got = 0; got < all;) {
+            const ssize_t more = ::read(peer.fd(), bytes.data(), bytes.size());
+            if (more <= 0) return;
+            got += static_cast<std::size_t>(more);
+        }
+        for (char id = 1; id <= count; ++id)
+            peer.send("\x40\x02\x00"s + id);
+        peer.read_to_end();
+    });
+    transport_->connect(request(server, GetParam()));
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    for (DeliveryToken token = 1; token <= count; ++token)
+        ASSERT_TRUE(transport_->publish(token, {"t", large, 1, false}));
+    for (int i = 0; i < count; ++i)
+        ASSERT_TRUE(events_.next<transport::Delivered>());
+}
+
+TEST_P(ScriptVersions, BrokerThatAnswersNoPingIsLeft) {
+    ScriptedServer server([&](Peer& peer, int) {
+        peer.read_packet();
+        peer.send(connack());
+        peer.read_to_end();
+    });
+    ConnectRequest impatient = request(server, GetParam());
+    impatient.keep_alive = 1s;
+    transport_->connect(impatient);
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    const auto lost = events_.next<transport::ConnectionLost>();
+    ASSERT_TRUE(lost);
+    EXPECT_THAT(lost->failure.text, HasSubstr("nothing heard"));
+}
+
+TEST_F(ScriptTest, ProbeTellsWhetherAServerIsThere) {
+    ScriptedServer server([](Peer& peer, int) {
+        peer.read_packet();
+        peer.send(connack_v5);
+        peer.read_to_end();
+    });
+    ScriptedServer other([](Peer&, int) {});
+    transport_->connect(request(server));
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    transport_->probe(request(other).server, 2s);
+    const auto there = events_.next<transport::Probed>();
+    ASSERT_TRUE(there);
+    EXPECT_TRUE(there->reachable);
+    Server absent = request(other).server;
+    absent.port = test::free_port();
+    transport_->probe(absent, 2s);
+    const auto away = events_.next<transport::Probed>();
+    ASSERT_TRUE(away);
+    EXPECT_FALSE(away->reachable);
 }
 
 TEST_P(ScriptVersions, UnsupportedVersionAsksForTheOther) {

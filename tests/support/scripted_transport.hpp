@@ -82,6 +82,9 @@ class TransportScript {
         void subscribe(const std::vector<std::string>&, int) override {
             script_.answer(transport::Subscribed{});
         }
+        void probe(const Server&, std::chrono::milliseconds) override {
+            script_.answer(transport::Probed{true});
+        }
         void disconnect() override {
             script_.note(script_.disconnects_);
             script_.on_disconnect(script_);

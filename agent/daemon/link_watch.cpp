@@ -1,0 +1,61 @@
+#include "daemon/link_watch.hpp"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace holdfast {
+namespace {
+
+// rtnetlink(7): what makes a broker reachable that was not.
+bool is_good_news(const nlmsghdr& header) {
+    if (header.nlmsg_type == RTM_NEWADDR || header.nlmsg_type == RTM_NEWROUTE) return true;
+    if (header.nlmsg_type != RTM_NEWLINK) return false;
+    // The header is a multiple of NLMSG_ALIGNTO long, so that the body follows at once.
+    const auto* link = static_cast<const ifinfomsg*>(static_cast<const void*>(&header + 1));
+    return (link->ifi_flags & IFF_RUNNING) != 0;
+}
+
+}  // namespace
+
+LinkWatch::LinkWatch(EventLoop& loop, std::function<void()> came_up) : came_up_(std::move(came_up)) {
+    socket_ = UniqueFd(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    address.nl_groups =
+        RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+    const auto* any = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    if (!socket_ || ::bind(socket_.get(), any, sizeof address) != 0) return;
+    auto source = loop.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { read(); });
+    if (source) source_ = std::move(*source);
+}
+
+void LinkWatch::read() {
+    // netlink(7): a reader should offer 8 KiB. What overflows meanwhile is one more message of the same kind.
+    alignas(nlmsghdr) std::array<char, 8192> buffer{};
+    bool good_news = false;
+    while (true) {
+        const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+        if (received < 0 && errno == ENOBUFS) {
+            good_news = true;
+            continue;
+        }
+        if (received <= 0) break;
+        const auto length = static_cast<std::size_t>(received);
+        for (std::size_t at = 0; at + sizeof(nlmsghdr) <= length;) {
+            const auto* header = static_cast<const nlmsghdr*>(static_cast<const void*>(&buffer.at(at)));
+            good_news = good_news || is_good_news(*header);
+            at += std::max<std::size_t>(NLMSG_ALIGN(header->nlmsg_len), sizeof(nlmsghdr));
+        }
+    }
+    if (good_news) came_up_();
+}
+
+}  // namespace holdfast
