@@ -126,8 +126,10 @@ class Subscriber:
             return [message for message in self._messages if topic in (None, message.topic)]
 
     def publish(self, topic, payload, qos=1):
-        wait_until(self._client.is_connected, "the subscriber's connection")
-        self._client.publish(topic, payload, qos).wait_for_publish(20)
+        """While there is no connection it is queued, and sent behind all that waited at the broker."""
+        message = self._client.publish(topic, payload, qos)
+        if message.rc == paho.MQTT_ERR_SUCCESS:
+            message.wait_for_publish(20)
 
     def _keep(self, _client, _data, message):
         with self._lock:
