@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "broker/scripted_broker.hpp"
 #include "forward/paho_transport.hpp"
 #include "support/event_box.hpp"
 #include "support/recording_log.hpp"
@@ -46,9 +47,12 @@ class ScriptTest : public ::testing::Test {
     void SetUp() override { ::signal(SIGPIPE, SIG_IGN); }
 
     ConnectRequest request(const ScriptedServer& server, Protocol protocol = Protocol::v5) const {
+        return request(server.port(), protocol);
+    }
+    ConnectRequest request(std::uint16_t port, Protocol protocol) const {
         ConnectRequest request;
         request.server =
-            Server{.scheme = Scheme::mqtt, .host = "127.0.0.1", .port = server.port(), .path = "", .url = ""};
+            Server{.scheme = Scheme::mqtt, .host = "127.0.0.1", .port = port, .path = "", .url = ""};
         request.client_id = "script-test";
         request.protocol = protocol;
         request.clean_start = false;
@@ -247,17 +251,21 @@ TEST_P(ScriptVersions, MessagesThatAResetConnectionCouldNotTakeGoAgainUnharmed) 
 }
 
 TEST_P(ScriptVersions, BrokerThatDoesNotAnswerConnectIsLeftInTime) {
-    ScriptedServer server([&](Peer& peer, int number) {
-        peer.read_packet();
-        if (number > 0) peer.send(connack());
-        peer.read_to_end();
+    std::atomic<bool> answers = false;
+    test::ScriptedBroker broker([&](test::ScriptedBroker::Connection& connection) {
+        if (answers) connection.accept();
+        connection.read_to_end();
     });
-    const LinkFailure failure = failure_of(request(server, GetParam()));
+    ConnectRequest impatient = request(broker.port(), GetParam());
+    const LinkFailure failure = failure_of(impatient);
     EXPECT_EQ(failure.kind, LinkFailure::Class::passing);
     EXPECT_THAT(failure.text, HasSubstr("does not answer CONNECT"));
-    transport_->connect(request(server, GetParam()));
+    answers = true;
+    impatient.timeout = 60s;  // the limit of the first attempt was the point
+    transport_->connect(impatient);
     EXPECT_TRUE(events_.next<transport::Connected>());
     EXPECT_EQ(events_.count<transport::ConnectFailed>(), 0u);
+    EXPECT_EQ(broker.violations(), "");
 }
 
 TEST_P(ScriptVersions, DropEndsAnAttemptThatHangs) {
