@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/json_writer.hpp"
+#include "forward/wall_dates.hpp"
 
 namespace holdfast {
 namespace {
@@ -39,13 +40,35 @@ void put_buffer(JsonWriter& json, const BufferStatus& buffer) {
     json.end_object();
 }
 
-void put_broker(JsonWriter& json, const ForwardStatus& forward) {
+void put_days(JsonWriter& json, std::string_view key, std::optional<std::int64_t> ends_wall_us,
+              std::int64_t wall_us) {
+    json.key(key);
+    if (ends_wall_us)
+        json.number(days_until(*ends_wall_us, wall_us));
+    else
+        json.null();
+}
+
+void put_tls(JsonWriter& json, const ForwardStatus& forward, std::int64_t wall_us) {
+    const TlsSession session = forward.tls.value_or(TlsSession{});
+    json.begin_object();
+    json.key("protocol").any_text(session.version);
+    json.key("cipher").any_text(session.cipher);
+    json.key("server_name").any_text(session.peer_names);
+    put_days(json, "server_days_to_expiry", session.not_after_wall_us, wall_us);
+    put_days(json, "client_days_to_expiry", forward.client_not_after_wall_us, wall_us);
+    json.key("files_error").any_text(forward.files_error);
+    json.end_object();
+}
+
+void put_broker(JsonWriter& json, const ForwardStatus& forward, std::int64_t wall_us) {
     json.begin_object();
     json.key("state").text(to_string(forward.state));
     json.key("server").any_text(forward.server);
     put_ms(json, "since", forward.since_wall_us);
     json.key("last_error").any_text(forward.last_error);
     json.key("reconnects").number(forward.reconnects);
+    put_tls(json.key("tls"), forward, wall_us);
     json.end_object();
 }
 
@@ -101,12 +124,23 @@ std::string bytes_text(std::uint64_t bytes) {
     return text;
 }
 
+void put_expiry(std::string& text, const char* whose, std::optional<std::int64_t> ends_wall_us,
+                std::int64_t wall_us) {
+    if (!ends_wall_us) return;
+    const std::int64_t days = days_until(*ends_wall_us, wall_us);
+    text += std::string("\n          ") + whose + (days < 0 ? " has expired on " : " expires on ") +
+            date_text(*ends_wall_us);
+}
+
 std::string broker_text(const ForwardStatus& forward, std::int64_t wall_us) {
     if (forward.server.empty()) return "no server is configured; readings are kept in the buffer";
     std::string text(to_string(forward.state));
     text += " " + forward.server + " for " + duration_text((wall_us - forward.since_wall_us) / 1'000'000);
     if (forward.reconnects > 0) text += ", " + std::to_string(forward.reconnects) + " reconnects";
     if (!forward.last_error.empty()) text += "\n          last error: " + forward.last_error;
+    if (!forward.files_error.empty()) text += "\n          files not used: " + forward.files_error;
+    put_expiry(text, "our certificate", forward.client_not_after_wall_us, wall_us);
+    if (forward.tls) put_expiry(text, "the server's certificate", forward.tls->not_after_wall_us, wall_us);
     return text;
 }
 
@@ -129,7 +163,7 @@ std::string status_json(const AgentStatus& status) {
     json.key("version").text(status.version);
     json.key("uptime_s").number(status.uptime_s);
     json.key("broker");
-    put_broker(json, status.forward);
+    put_broker(json, status.forward, status.wall_us);
     json.key("buffer");
     put_buffer(json, status.buffer);
     json.key("forward");

@@ -2,15 +2,9 @@
 #include <openssl/x509_vfy.h>
 
 #include "forward/tls_handshake.hpp"
+#include "forward/wall_dates.hpp"
 
 namespace holdfast {
-namespace {
-
-// 2024-01-01: before the agent was written. A clock that says so was never set.
-constexpr std::int64_t earliest_plausible_wall_us = 1'704'067'200'000'000;
-
-}  // namespace
-
 LinkFailure certificate_failure(const RefusedCertificate& certificate, const std::string& host,
                                 std::int64_t wall_us) {
     const bool is_leaf = certificate.depth == 0;
@@ -27,7 +21,7 @@ LinkFailure certificate_failure(const RefusedCertificate& certificate, const std
             return person(whose + " has expired on " + certificate.not_after);
         case X509_V_ERR_CERT_NOT_YET_VALID: {
             LinkFailure failure = person(whose + " is not valid before " + certificate.not_before);
-            if (wall_us < earliest_plausible_wall_us) {
+            if (!clock_is_plausible(wall_us)) {
                 failure.kind = LinkFailure::Class::passing;
                 failure.text += ", and the clock of this machine is not set";
             }

@@ -2,8 +2,11 @@
 // the agent would.
 #pragma once
 
+#include <memory>
+
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "forward/credential_files.hpp"
 #include "forward/transport.hpp"
 
 namespace holdfast {
@@ -11,5 +14,9 @@ namespace holdfast {
 // All but protocol, clean_start and will, which are the caller's. Reads the password file each time, so that
 // a changed password is used at the next attempt; fails (kind config) when it can't be read.
 Result<ConnectRequest> make_connect_request(const BrokerConfig& config, const Server& server);
+
+// The same with files that were read before.
+ConnectRequest make_connect_request(const BrokerConfig& config, const Server& server,
+                                    std::shared_ptr<const Credentials> credentials);
 
 }  // namespace holdfast

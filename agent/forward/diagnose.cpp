@@ -17,6 +17,7 @@
 #include "forward/tcp_connect.hpp"
 #include "forward/tls_handshake.hpp"
 #include "forward/tls_policy.hpp"
+#include "forward/wall_dates.hpp"
 
 namespace holdfast {
 namespace {
@@ -157,11 +158,10 @@ class Diagnosis {
         const TlsSession session = describe_session(ssl);
         result_.tls_version = session.version;
         result_.cipher = session.cipher;
-        result_.certificate_name = session.names;
-        constexpr std::int64_t day_s = 24 * 3600;
-        if (session.not_after_wall_s != 0)
+        result_.certificate_name = session.peer_names;
+        if (session.not_after_wall_us)
             result_.days_to_expiry =
-                static_cast<int>((session.not_after_wall_s - SystemClock().wall_us() / 1'000'000) / day_s);
+                static_cast<int>(days_until(*session.not_after_wall_us, SystemClock().wall_us()));
     }
 
     const Server& server_;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "config/config.hpp"
+#include "forward/tls_session.hpp"
 
 namespace holdfast {
 
@@ -25,6 +27,9 @@ struct ForwardStatus {
     std::uint64_t non_finite = 0;        // numbers sent as null
     std::uint64_t refused_messages = 0;  // what the broker, or its limits, would not take: given up
     std::uint64_t refused_readings = 0;  // in them
+    std::optional<TlsSession> tls = {};  // of the connection, or the last one
+    std::optional<std::int64_t> client_not_after_wall_us = {};  // of our certificate
+    std::string files_error = {};  // why changed certificate or password files are not used; empty: they are
 };
 
 // What the forwarder needs to know of the agent beside the [broker] section.

@@ -74,7 +74,7 @@ void Forwarder::network_changed(MonoTime now) {
 }
 
 void Forwarder::renew(MonoTime now) {
-    if (phase_ != Phase::connected) return;
+    if (phase_ != Phase::connected) return network_changed(now);
     phase_ = Phase::renewing;
     phase_ends_ = now + renew_grace;
 }
@@ -227,6 +227,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     if (!resumed) outbox_.session_lost();
     dialer_.connected(now);
     limits_ = event.limits;
+    status_.tls = event.tls;
     if (adopt_keep_alive(now)) return;
     phase_ = Phase::connected;
     reachable_in_a_row_ = 0;

@@ -75,7 +75,7 @@ class Forwarder {
     void not_taken(DeliveryToken token, MonoTime now);
     void network_changed(MonoTime now);
     // Connects anew without losing anything: what is in flight is finished, then DISCONNECT and CONNECT
-    // follow at once. For changed credentials; nothing to do while not connected.
+    // follow at once. For changed credentials; while it waits to connect, the next attempt comes at once.
     void renew(MonoTime now);
     // What the status message is to tell of the buffer.
     void set_backlog(const Backlog& backlog) { backlog_ = backlog; }
@@ -179,7 +179,7 @@ class Forwarder {
     // The broker takes a will, and so a status message, with these; it may take less than it was offered.
     int status_qos_ = 1;
     bool status_retain_ = true;
-    bool status_due_ = false;               // the online status has to be published
+    bool status_due_ = false;  // the online status has to be published
     std::optional<DeliveryToken> status_token_;
     Backlog backlog_;
     std::optional<MonoTime> next_status_;  // while there is a backlog

@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 // The loop comes round at least so often, for the watchdog.
 constexpr auto longest_sleep = 2s;
+// How often the certificate and password files are looked at.
+constexpr auto files_interval = 1s;
 // What stop() allows beyond the grace: the forwarder's farewell, and the transport's end.
 constexpr auto stop_slack = 2500ms;
 
@@ -34,6 +36,7 @@ ForwarderThread::ForwarderThread(const BrokerConfig& config, ForwardIdentity ide
       make_transport_(std::move(make_transport)),
       last_progress_(clock.now()),
       forwarder_(config, identity, log, random_seed()),
+      files_(config),
       shown_(forwarder_.status()) {
     shown_.since_wall_us = clock_.wall_us();
 }
@@ -75,10 +78,6 @@ void ForwarderThread::network_changed() {
     if (!network_hint_posted_.exchange(true)) mailbox_.post(NetworkChanged{});
 }
 
-void ForwarderThread::renew() {
-    mailbox_.post(Renew{});
-}
-
 ForwardStatus ForwarderThread::status() const {
     const std::lock_guard lock(mutex_);
     return shown_;
@@ -105,6 +104,7 @@ void ForwarderThread::turn(std::vector<Post>& posts) {
     last_progress_ = now;
     for (Post& post : posts)
         tell(post, now);
+    look_after_files(now);
     forwarder_.set_backlog(source_.backlog());
     for (action::Any& action : forwarder_.step(now))
         perform(action, now);
@@ -123,8 +123,6 @@ void ForwarderThread::tell(Post& post, MonoTime now) {
         forwarder_.told(*event, now);
     } else if (const auto* stop = std::get_if<Stop>(&post)) {
         forwarder_.stop(stop->grace, now);
-    } else if (std::holds_alternative<Renew>(post)) {
-        forwarder_.renew(now);
     } else {
         network_hint_posted_ = false;
         forwarder_.network_changed(now);
@@ -157,7 +155,11 @@ void ForwarderThread::perform(action::Any& action, MonoTime now) {
 }
 
 void ForwarderThread::connect(const action::Connect& attempt, MonoTime now) {
-    Result<ConnectRequest> request = make_connect_request(config_, config_.servers[attempt.server]);
+    const Server& server = config_.servers[attempt.server];
+    // Without a good set the files themselves are tried, and the attempt says what is wrong with them.
+    Result<ConnectRequest> request = files_.current()
+                                         ? make_connect_request(config_, server, files_.current())
+                                         : make_connect_request(config_, server);
     if (!request) {
         forwarder_.told(transport::ConnectFailed{{LinkFailure::Class::person, 0, request.error().text}}, now);
         return;
@@ -170,13 +172,37 @@ void ForwarderThread::connect(const action::Connect& attempt, MonoTime now) {
     transport_->connect(*request);
 }
 
-void ForwarderThread::show_status() {
-    const ForwardStatus& status = forwarder_.status();
+void ForwarderThread::look_after_files(MonoTime now) {
+    if (now < files_due_) return;
+    files_due_ = now + files_interval;
     const std::int64_t wall_us = clock_.wall_us();
+    const CredentialFiles::Change change = files_.look(now, wall_us);
+    if (change.kind == CredentialFiles::Change::Kind::renewed) {
+        log_.info("certificate or password files have changed and are good: connecting anew with them");
+        forwarder_.renew(now);
+    } else if (change.kind == CredentialFiles::Change::Kind::refused) {
+        const char* instead = files_.current() ? ": going on with those before" : "";
+        log_.warning("changed files are not used: " + change.why + instead);
+    }
+    const auto warn = [&](ExpiryNotice& notice, std::optional<std::int64_t> ends_wall_us) {
+        const auto text = ends_wall_us ? notice.look(*ends_wall_us, wall_us) : std::nullopt;
+        if (text) log_.warning(*text);
+    };
+    if (files_.current() && files_.current()->client)
+        warn(our_expiry_, files_.current()->client->ends_wall_us);
+    if (const auto& tls = forwarder_.status().tls) warn(server_expiry_, tls->not_after_wall_us);
+}
+
+void ForwarderThread::show_status() {
+    ForwardStatus status = forwarder_.status();
+    const std::int64_t wall_us = clock_.wall_us();
+    status.files_error = files_.problem();
+    if (files_.current() && files_.current()->client)
+        status.client_not_after_wall_us = files_.current()->client->ends_wall_us;
     const std::lock_guard lock(mutex_);
     const bool same_state = shown_.state == status.state;
     const std::int64_t since_us = same_state ? shown_.since_wall_us : wall_us;
-    shown_ = status;
+    shown_ = std::move(status);
     shown_.since_wall_us = since_us;
 }
 

@@ -17,6 +17,8 @@
 #include "base/mailbox.hpp"
 #include "buffer/exchange.hpp"
 #include "config/config.hpp"
+#include "forward/credential_files.hpp"
+#include "forward/expiry_notice.hpp"
 #include "forward/forward_status.hpp"
 #include "forward/forwarder.hpp"
 #include "forward/transport.hpp"
@@ -40,8 +42,6 @@ class ForwarderThread final : public BatchSink {
     void offer(std::vector<Batch> batches) override;
     // The kernel reported a link or route: try now instead of waiting out the backoff.
     void network_changed();
-    // Credentials have changed: connect anew, losing nothing.
-    void renew();
     ForwardStatus status() const;
     // The thread ended though nobody asked: it threw. Nothing is sent any more; the agent has to be started
     // again.
@@ -51,12 +51,11 @@ class ForwarderThread final : public BatchSink {
 
   private:
     struct NetworkChanged {};
-    struct Renew {};
     struct Stop {
         std::chrono::milliseconds grace;
     };
     // Bounded: batches by what was demanded, events by what is in flight, hints by network_hint_posted_.
-    using Post = std::variant<std::vector<Batch>, transport::Event, NetworkChanged, Renew, Stop>;
+    using Post = std::variant<std::vector<Batch>, transport::Event, NetworkChanged, Stop>;
     struct Ended {};
 
     void run();
@@ -65,6 +64,7 @@ class ForwarderThread final : public BatchSink {
     void perform(action::Any& action, MonoTime now);
     void connect(const action::Connect& attempt, MonoTime now);
     MonoTime wake_time() const;
+    void look_after_files(MonoTime now);
     void show_status();
 
     const BrokerConfig config_;
@@ -82,6 +82,10 @@ class ForwarderThread final : public BatchSink {
     // The thread's own.
     Forwarder forwarder_;
     std::unique_ptr<Transport> transport_;
+    CredentialFiles files_;
+    MonoTime files_due_{};
+    ExpiryNotice our_expiry_{"our certificate"};
+    ExpiryNotice server_expiry_{"the certificate of the server"};
 
     mutable std::mutex mutex_;  // guards shown_ alone
     ForwardStatus shown_;

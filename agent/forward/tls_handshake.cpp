@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "forward/asn1_time.hpp"
 #include "forward/openssl_ptr.hpp"
 #include "forward/tls_policy.hpp"
+#include "forward/wall_dates.hpp"
 
 namespace holdfast {
 namespace {
@@ -32,11 +33,8 @@ std::string name_text(const X509_NAME* name) {
 }
 
 std::string time_text(const ASN1_TIME* time) {
-    tm parts{};
-    if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unreadable date";
-    std::array<char, 32> text{};
-    std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%SZ", &parts);
-    return text.data();
+    const auto wall_us = wall_us_of(time);
+    return wall_us ? date_text(*wall_us) : "an unreadable date";
 }
 
 std::string bytes_of(const ASN1_STRING* string) {
@@ -94,7 +92,10 @@ int on_verify(int ok, X509_STORE_CTX* store) {
 }
 
 int on_certificate_wanted(SSL* ssl, void*) {
-    witness_of(ssl).certificate_wanted = true;
+    TlsWitness& witness = witness_of(ssl);
+    witness.certificate_wanted = true;
+    if (const X509* ours = SSL_get_certificate(ssl))
+        witness.our_name = name_text(X509_get_subject_name(ours));
     return 1;
 }
 
@@ -104,12 +105,13 @@ bool is_ip_address(const std::string& host) {
            ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
-LinkFailure client_certificate_failure(const TlsConfig& tls, const std::string& alert) {
+LinkFailure client_certificate_failure(const TlsConfig& tls, const TlsWitness& witness,
+                                       const std::string& alert) {
     if (tls.cert_file.empty())
         return {Class::person, 0,
                 "the server wants a client certificate: set cert_file and key_file in [broker.tls]"};
     return {Class::person, 0,
-            "the server refuses our client certificate " + tls.cert_file.string() + ": " + alert};
+            "the server refuses our client certificate (" + witness.our_name + "): " + alert};
 }
 
 // The reason of a handshake that failed without a certificate being refused by us.
@@ -139,7 +141,7 @@ LinkFailure failure_of_handshake(const TlsConfig& tls, const TlsWitness& witness
             return {Class::person, 0, "the server knows none of the protocols in alpn"};
         case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
         case SSL_R_NO_CIPHERS_AVAILABLE:
-            if (witness.certificate_wanted) return client_certificate_failure(tls, words);
+            if (witness.certificate_wanted) return client_certificate_failure(tls, witness, words);
             return {Class::person, 0,
                     "the server offers no cipher that is strong enough, or wants a client certificate"};
         case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
@@ -151,7 +153,7 @@ LinkFailure failure_of_handshake(const TlsConfig& tls, const TlsWitness& witness
         case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
         case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
         case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
-            return client_certificate_failure(tls, words);
+            return client_certificate_failure(tls, witness, words);
         default:
             break;
     }
@@ -190,13 +192,14 @@ LinkFailure handshake_failure(const TlsConfig& tls, const std::string& host, con
 }
 
 TlsSession describe_session(SSL* ssl) {
-    TlsSession session{.version = SSL_get_version(ssl), .cipher = SSL_get_cipher_name(ssl), .names = {}};
+    TlsSession session{.version = SSL_get_version(ssl),
+                       .cipher = SSL_get_cipher_name(ssl),
+                       .peer_names = {},
+                       .not_after_wall_us = {}};
     const X509Ptr certificate(SSL_get1_peer_certificate(ssl));
     if (!certificate) return session;
-    session.names = names_of(certificate.get());
-    tm parts{};
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &parts) == 1)
-        session.not_after_wall_s = ::timegm(&parts);
+    session.peer_names = names_of(certificate.get());
+    session.not_after_wall_us = wall_us_of(X509_get0_notAfter(certificate.get()));
     return session;
 }
 

@@ -31,6 +31,7 @@ LinkFailure certificate_failure(const RefusedCertificate& certificate, const std
 struct TlsWitness {
     std::optional<RefusedCertificate> refused;
     bool certificate_wanted = false;
+    std::string our_name;  // the subject of our certificate, if there is one
 };
 
 // Before the handshake: version, ciphers and security level; the server's certificate is verified inside the

@@ -4,10 +4,11 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
-#include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "base/file.hpp"
+#include "forward/asn1_time.hpp"
 #include "forward/openssl_ptr.hpp"
 
 namespace holdfast {
@@ -15,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-LinkFailure for_a_person(std::string text) {
-    return {LinkFailure::Class::person, 0, std::move(text)};
+Error wrong(std::string text) {
+    return {Error::Kind::config, std::move(text)};
 }
 
 BioPtr memory_bio(const std::string& content) {
@@ -30,12 +31,11 @@ bool is_credential(const fs::path& file) {
     return directory != nullptr && *directory != '\0' && file.parent_path() == fs::path(directory);
 }
 
-std::optional<LinkFailure> check_key_mode(const fs::path& file) {
+Result<void> check_key_mode(const fs::path& file) {
     struct stat info {};
-    if (is_credential(file) || ::stat(file.c_str(), &info) != 0) return std::nullopt;
-    if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return std::nullopt;
-    return for_a_person("key_file " + file.string() + " can be read by others: run chmod 600 " +
-                        file.string());
+    if (is_credential(file) || ::stat(file.c_str(), &info) != 0) return {};
+    if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return {};
+    return wrong("key_file " + file.string() + " can be read by others: run chmod 600 " + file.string());
 }
 
 std::string key_problem(const TlsConfig& tls, const std::string& content) {
@@ -46,44 +46,91 @@ std::string key_problem(const TlsConfig& tls, const std::string& content) {
     return "the password in " + tls.key_password_file.string() + " does not open key_file " + file;
 }
 
-std::optional<LinkFailure> check_ca(const TlsConfig& tls) {
-    const auto content = read_file(tls.ca_file);
-    if (!content) return for_a_person("ca_file: " + content.error().text);
-    const BioPtr bio = memory_bio(*content);
-    if (X509Ptr(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr))) return std::nullopt;
-    return for_a_person("ca_file " + tls.ca_file.string() + " holds no certificate in PEM form");
+// All certificates of a file; each has to be whole, for a file that is being written ends in the middle of
+// one.
+Result<std::vector<X509Ptr>> parse_certificates(const std::string& key, const fs::path& file,
+                                                const std::string& content) {
+    const BioPtr bio = memory_bio(content);
+    std::vector<X509Ptr> certificates;
+    ERR_clear_error();
+    while (auto certificate = X509Ptr(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr)))
+        certificates.push_back(std::move(certificate));
+    const unsigned long error = ERR_peek_last_error();
+    if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
+        return wrong(key + " " + file.string() + ": certificate number " +
+                     std::to_string(certificates.size() + 1) + " is damaged or cut off");
+    if (certificates.empty()) return wrong(key + " " + file.string() + " holds no certificate in PEM form");
+    return certificates;
 }
 
-std::optional<LinkFailure> check_client_pair(const TlsConfig& tls) {
-    const auto certificate_text = read_file(tls.cert_file);
-    if (!certificate_text) return for_a_person("cert_file: " + certificate_text.error().text);
-    const BioPtr certificate_bio = memory_bio(*certificate_text);
-    const X509Ptr certificate(PEM_read_bio_X509_AUX(certificate_bio.get(), nullptr, nullptr, nullptr));
-    if (!certificate)
-        return for_a_person("cert_file " + tls.cert_file.string() + " holds no certificate in PEM form");
+Result<std::string> read_named(const std::string& key, const fs::path& file) {
+    auto content = read_file(file);
+    if (!content) return wrong(key + ": " + content.error().text);
+    return content;
+}
 
-    const auto key_text = read_file(tls.key_file);
-    if (!key_text) return for_a_person("key_file: " + key_text.error().text);
-    if (auto failure = check_key_mode(tls.key_file)) return failure;
+Result<void> load_client_pair(const TlsConfig& tls, TlsContents& contents) {
+    auto certificate = read_named("cert_file", tls.cert_file);
+    if (!certificate) return certificate.error();
+    const auto chain = parse_certificates("cert_file", tls.cert_file, *certificate);
+    if (!chain) return chain.error();
+
+    auto key = read_named("key_file", tls.key_file);
+    if (!key) return key.error();
+    if (auto mode = check_key_mode(tls.key_file); !mode) return mode;
     auto password = read_key_password(tls);
-    if (!password) return for_a_person(password.error().text);
-    const BioPtr key_bio = memory_bio(*key_text);
-    const PkeyPtr key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, &give_key_password, &*password));
-    if (!key) return for_a_person(key_problem(tls, *key_text));
+    if (!password) return wrong(password.error().text);
+    const BioPtr key_bio = memory_bio(*key);
+    const PkeyPtr opened(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, &give_key_password, &*password));
+    if (!opened) return wrong(key_problem(tls, *key));
 
-    if (X509_check_private_key(certificate.get(), key.get()) == 1) return std::nullopt;
-    return for_a_person("cert_file " + tls.cert_file.string() + " and key_file " + tls.key_file.string() +
-                        " do not belong together");
+    if (X509_check_private_key(chain->front().get(), opened.get()) != 1)
+        return wrong("cert_file " + tls.cert_file.string() + " and key_file " + tls.key_file.string() +
+                     " do not belong together");
+    contents.certificate = std::move(*certificate);
+    contents.key = std::move(*key);
+    contents.key_password = std::move(*password);
+    return {};
+}
+
+Result<TlsContents> load(const TlsConfig& tls) {
+    TlsContents contents;
+    if (tls.verify) {
+        auto ca = read_named("ca_file", tls.ca_file);
+        if (!ca) return ca.error();
+        if (const auto parsed = parse_certificates("ca_file", tls.ca_file, *ca); !parsed)
+            return parsed.error();
+        contents.ca = std::move(*ca);
+    }
+    if (!tls.cert_file.empty())
+        if (auto loaded = load_client_pair(tls, contents); !loaded) return loaded.error();
+    return contents;
 }
 
 }  // namespace
 
-std::optional<LinkFailure> check_tls_files(const TlsConfig& tls) {
-    std::optional<LinkFailure> failure;
-    if (tls.verify) failure = check_ca(tls);
-    if (!failure && !tls.cert_file.empty()) failure = check_client_pair(tls);
+Result<TlsContents> load_tls_files(const TlsConfig& tls) {
+    auto contents = load(tls);
     ERR_clear_error();
-    return failure;
+    return contents;
+}
+
+std::optional<LinkFailure> check_tls_files(const TlsConfig& tls) {
+    auto contents = load_tls_files(tls);
+    if (contents) return std::nullopt;
+    return LinkFailure{LinkFailure::Class::person, 0, std::move(contents.error().text)};
+}
+
+std::vector<CertificateDates> certificate_dates(const std::string& pem) {
+    std::vector<CertificateDates> all;
+    const BioPtr bio = memory_bio(pem);
+    while (const auto certificate = X509Ptr(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr))) {
+        const auto begins = wall_us_of(X509_get0_notBefore(certificate.get()));
+        const auto ends = wall_us_of(X509_get0_notAfter(certificate.get()));
+        if (begins && ends) all.push_back({*begins, *ends});
+    }
+    ERR_clear_error();
+    return all;
 }
 
 Result<std::string> read_key_password(const TlsConfig& tls) {

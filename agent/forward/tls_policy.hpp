@@ -3,8 +3,10 @@
 // Nothing in here touches the network. Called by the thread that is about to connect.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "config/config.hpp"
@@ -17,9 +19,30 @@ namespace holdfast {
 // what it sets afterwards.
 inline constexpr const char* tls_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL:@SECLEVEL=2";
 
+// What the CA, certificate and key files hold; what is not configured is empty.
+struct TlsContents {
+    std::string ca;
+    std::string certificate;  // with those between it and its CA
+    std::string key;
+    std::string key_password;
+    bool operator==(const TlsContents&) const = default;
+};
+
+// Fails (kind config) with the first thing that is wrong with them, as check_tls_files() does: every
+// certificate in them parses, the key opens, is its owner's alone and belongs to the certificate. Dates are
+// not looked at.
+Result<TlsContents> load_tls_files(const TlsConfig& tls);
+
 // The first thing that is wrong with the CA, certificate and key files, each with its own words; none: they
 // are fine.
 std::optional<LinkFailure> check_tls_files(const TlsConfig& tls);
+
+struct CertificateDates {
+    std::int64_t begins_wall_us = 0;
+    std::int64_t ends_wall_us = 0;
+};
+// Of each certificate in the text, in its order.
+std::vector<CertificateDates> certificate_dates(const std::string& pem);
 
 // The password of the key, without one trailing newline; empty when none is configured.
 Result<std::string> read_key_password(const TlsConfig& tls);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "forward/tls_session.hpp"
 
 namespace holdfast {
 
@@ -33,6 +35,7 @@ struct ConnectRequest {
     std::chrono::seconds keep_alive{30};
     std::chrono::milliseconds timeout{10'000};  // for DNS, TCP, TLS and CONNACK together
     TlsConfig tls;
+    std::shared_ptr<const void> files;  // what the paths in tls lead to, where that is not on disk
     std::optional<Will> will;
 };
 
@@ -45,14 +48,6 @@ struct BrokerLimits {
     std::optional<std::uint16_t> server_keep_alive;
     std::string assigned_client_id;
     std::uint16_t topic_alias_maximum = 0;
-};
-
-// The TLS session under a connection.
-struct TlsSession {
-    std::string version;  // "TLSv1.3"
-    std::string cipher;
-    std::string names;                  // that the server's certificate is for: "a.example, b.example"
-    std::int64_t not_after_wall_s = 0;  // of that certificate, seconds since 1970; 0: not known
 };
 
 struct Message {

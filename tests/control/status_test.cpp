@@ -66,6 +66,26 @@ TEST(Status, TextSaysWhatIsWrong) {
     EXPECT_NE(text.find("0 errors, 17 missed, 0 restarts"), std::string::npos) << text;
 }
 
+TEST(Status, TellsWhatIsKnownOfTheTlsConnectionAndItsCertificates) {
+    AgentStatus status = sample();
+    EXPECT_TRUE(
+        nlohmann::json::parse(status_json(status))["broker"]["tls"]["client_days_to_expiry"].is_null());
+    constexpr std::int64_t day_us = 86'400'000'000;
+    status.wall_us = 1'795'371'137'000'000;
+    status.forward.tls =
+        TlsSession{"TLSv1.3", "TLS_AES_256_GCM_SHA384", "broker.example", status.wall_us + 10 * day_us};
+    status.forward.client_not_after_wall_us = status.wall_us - 1;
+    status.forward.files_error = "no key";
+    const auto json = nlohmann::json::parse(status_json(status));
+    EXPECT_EQ(json["broker"]["tls"], nlohmann::json::parse(R"({"protocol":"TLSv1.3",
+        "cipher":"TLS_AES_256_GCM_SHA384","server_name":"broker.example","server_days_to_expiry":10,
+        "client_days_to_expiry":-1,"files_error":"no key"})"));
+    const std::string text = status_text(status);
+    EXPECT_NE(text.find("our certificate has expired on 2026-11-22"), std::string::npos) << text;
+    EXPECT_NE(text.find("the server's certificate expires on 2026-12-02"), std::string::npos) << text;
+    EXPECT_NE(text.find("files not used: no key"), std::string::npos) << text;
+}
+
 TEST(Status, TextSaysNothingOfMissedSamplesWhenThereWereNone) {
     AgentStatus status = sample();
     status.inputs[0].missed = 0;

@@ -133,6 +133,19 @@ TEST_F(ForwarderThreadTest, MovesEveryBatchFromTheBufferToTheBrokerOnce) {
     EXPECT_EQ(script.published().size(), batches + 2) << "online and offline beside them";
 }
 
+TEST_F(ForwarderThreadTest, ConnectsAnewWithAChangedPassword) {
+    const test::TempDir directory;
+    BrokerConfig config = quick_config();
+    config.servers.front().scheme = Scheme::mqtt;
+    config.username = "gw";
+    config.password_file = directory.write("password", "old");
+    start(config);
+    ASSERT_EQ(script.connects(1).at(0).password, "old");
+    directory.write("password", "new");
+    EXPECT_EQ(script.connects(2).at(1).password, "new");
+    EXPECT_TRUE(log.has("connecting anew"));
+}
+
 TEST_F(ForwarderThreadTest, ConnectsAsConfiguredWithTheOfflineStatusAsWill) {
     const test::TempDir directory;
     BrokerConfig config = quick_config();
