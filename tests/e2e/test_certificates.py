@@ -1,8 +1,11 @@
 """A server that can't prove who it is gets not one byte of MQTT, and the log says why."""
 import os
+import time
+import unittest
 
-from case import EndToEnd
+from case import SANITIZED, EndToEnd
 from certificates import Authority
+from clock_shift import ClockShift
 from tls_sink import TlsSink
 from waiting import wait_until
 
@@ -63,3 +66,29 @@ class Certificates(EndToEnd):
         agent.start()
         wait_until(lambda: sink.bytes > 0, "the agent's CONNECT")
         self.assertIn("certificate verification is off", agent.log())
+
+
+@unittest.skipIf(SANITIZED, "a preloaded library comes before the sanitizer")
+class ClockAndCertificates(EndToEnd):
+    """A real handshake with a real broker, by a wall clock of the test's own."""
+
+    def start(self, wall_s):
+        self.broker = self.make_broker()
+        self.clock = ClockShift(self.make_directory("clock"))
+        self.clock.set(wall_s)
+        agent = self.make_agent(self.config(self.broker, self.simulator()), started=False)
+        return agent.start(self.clock.environment)
+
+    def test_clock_in_1970_is_waited_out(self):
+        agent = self.start(wall_s=60)
+        status = agent.wait_status(lambda s: s["broker"]["last_error"], "an error about the server")
+        self.assertRegex(status["broker"]["last_error"], r"is not valid before 20.*clock of this machine is not set")
+        self.assertNotEqual(status["broker"]["state"], "refused")
+        self.clock.set(time.time())
+        agent.wait_connected()
+
+    def test_clock_far_ahead_makes_the_certificate_expired(self):
+        agent = self.start(wall_s=time.time() + 20 * 365 * 86400)
+        status = agent.wait_status(lambda s: s["broker"]["state"] == "refused", "the certificate is refused")
+        self.assertRegex(status["broker"]["last_error"], r"has expired on 20")
+        self.assertNotIn("clock", status["broker"]["last_error"])
