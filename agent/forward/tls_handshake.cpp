@@ -134,6 +134,9 @@ LinkFailure failure_of_handshake(const TlsConfig& tls, const TlsWitness& witness
                     std::string("the server does not offer TLS ") +
                         (tls.min_version == TlsConfig::Version::v1_3 ? "1.3" : "1.2") +
                         " or later, which min_version asks for"};
+        case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+            return {Class::person, 0,
+                    "the certificate chain of the server is larger than OpenSSL takes (100 KiB)"};
         case SSL_R_DH_KEY_TOO_SMALL:
         case SSL_R_EE_KEY_TOO_SMALL:
             return {Class::person, 0, "the server's key is too weak"};

@@ -2,58 +2,26 @@
 // ones.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include "forward/diagnose.hpp"
-#include "forward/paho_transport.hpp"
+#include "forward/tls_bench.hpp"
 #include "forward/tls_handshake.hpp"
-#include "support/event_box.hpp"
-#include "support/recording_log.hpp"
-#include "support/tls_server.hpp"
 
 namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
 using Class = LinkFailure::Class;
+using test::Bench;
 using test::CertificateAuthority;
 using test::CertificateSpec;
-using test::EventBox;
+using test::day;
+using test::request_to;
 using test::ScriptedServer;
-using test::TempDir;
 using test::TlsServer;
 using test::TlsServerOptions;
+using test::try_to_connect;
 using ::testing::HasSubstr;
-
-constexpr auto day = std::chrono::seconds(24 * 3600);
-
-// What a case is made from: the CA that the agent trusts, another one, and what the agent is told.
-struct Bench {
-    TempDir directory;
-    CertificateAuthority ca{directory, "Trusted CA"};
-    CertificateAuthority other_ca{directory, "Other CA"};
-    TlsConfig tls;
-
-    Bench() { tls.ca_file = ca.file(); }
-};
-
-ConnectRequest request_to(std::uint16_t port, const TlsConfig& tls, const std::string& host = "localhost") {
-    ConnectRequest request;
-    request.server = Server{.scheme = Scheme::mqtts, .host = host, .port = port, .path = "", .url = ""};
-    request.client_id = "tls-test";
-    request.timeout = 2s;
-    request.tls = tls;
-    return request;
-}
-
-LinkFailure try_to_connect(const ConnectRequest& request) {
-    test::RecordingLog log;
-    EventBox events;
-    const auto transport = make_paho_transport(events.sink(), log);
-    transport->connect(request);
-    const auto failed = events.next<transport::ConnectFailed>();
-    return failed ? failed->failure : LinkFailure{.text = "it did not fail"};
-}
 
 struct Case {
     const char* name;
@@ -66,11 +34,29 @@ TlsServerOptions with(Bench& bench, const CertificateSpec& spec) {
     return {.pair = bench.ca.issue("server", spec)};
 }
 
+TlsServerOptions below(const CertificateAuthority& between, const CertificateSpec& spec = {}) {
+    return {.pair = between.issue("server", spec)};
+}
+
+TlsServerOptions with_ciphers(Bench& bench, const char* ciphers, unsigned rsa_bits = 0) {
+    TlsServerOptions options = with(bench, {.rsa_bits = rsa_bits});
+    options.latest_version = TLS1_2_VERSION;
+    options.ciphers = ciphers;
+    return options;
+}
+
 TlsServerOptions wanting_client_certificate(Bench& bench, int version) {
     TlsServerOptions options = with(bench, {});
     options.least_version = options.latest_version = version;
     options.client_ca = bench.ca.file();
     return options;
+}
+
+TlsServerOptions refusing_our_expired_certificate(Bench& bench, int version) {
+    const auto pair = bench.ca.issue("client", {.begins = -3 * day, .ends = -day});
+    bench.tls.cert_file = pair.certificate;
+    bench.tls.key_file = pair.key;
+    return wanting_client_certificate(bench, version);
 }
 
 TlsServerOptions refusing_our_certificate(Bench& bench, int version) {
@@ -121,30 +107,79 @@ const Case cases[] = {
          return options;
      },
      Class::person, "does not offer TLS 1.3"},
-    {"no_encryption",
+    {"no_encryption", [](Bench& b) { return with_ciphers(b, "eNULL:@SECLEVEL=0"); }, Class::person,
+     "no cipher that is strong enough"},
+    {"no_authentication", [](Bench& b) { return with_ciphers(b, "aNULL:@SECLEVEL=0"); }, Class::person,
+     "no cipher that is strong enough"},
+    {"cipher_without_forward_secrecy", [](Bench& b) { return with_ciphers(b, "kRSA:@SECLEVEL=0", 2048); },
+     Class::person, "no cipher that is strong enough"},
+    {"cipher_without_authenticated_encryption",
+     [](Bench& b) { return with_ciphers(b, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"); }, Class::person,
+     "no cipher that is strong enough"},
+    {"weak_diffie_hellman",
      [](Bench& b) {
-         TlsServerOptions options = with(b, {});
-         options.latest_version = TLS1_2_VERSION;
-         options.ciphers = "eNULL:@SECLEVEL=0";
+         TlsServerOptions options = with_ciphers(b, "kDHE:@SECLEVEL=0", 2048);
+         options.weak_diffie_hellman = true;
          return options;
      },
      Class::person, "no cipher that is strong enough"},
-    {"no_authentication",
+    {"incomplete_chain",
+     [](Bench& b) { return below(CertificateAuthority(b.ca, "Between"), {.send_chain = false}); },
+     Class::person, "does not send the whole chain"},
+    {"expired_ca_in_the_chain",
      [](Bench& b) {
-         TlsServerOptions options = with(b, {});
-         options.latest_version = TLS1_2_VERSION;
-         options.ciphers = "aNULL:@SECLEVEL=0";
-         return options;
+         return below(
+             CertificateAuthority(b.ca, "Between", "critical,CA:TRUE", {.begins = -3 * day, .ends = -day}));
      },
-     Class::person, "no cipher that is strong enough"},
-    {"cipher_without_forward_secrecy",
+     Class::person, "CA certificate CN = Between in the chain of localhost has expired"},
+    {"ca_in_the_chain_that_is_none",
+     [](Bench& b) { return below(CertificateAuthority(b.ca, "No CA", "critical,CA:FALSE")); }, Class::person,
+     "may not sign"},
+    {"weak_key_of_a_ca_in_the_chain",
      [](Bench& b) {
-         TlsServerOptions options = with(b, {.rsa_bits = 2048});
-         options.latest_version = TLS1_2_VERSION;
-         options.ciphers = "kRSA:@SECLEVEL=0";
-         return options;
+         return below(CertificateAuthority(b.ca, "Between", "critical,CA:TRUE", {.rsa_bits = 1024}));
      },
-     Class::person, "no cipher that is strong enough"},
+     Class::person, "CA certificate CN = Between in the chain of localhost has a key that is too weak"},
+    {"sha1_signature_of_a_ca_in_the_chain",
+     [](Bench& b) {
+         return below(CertificateAuthority(b.ca, "Between", "critical,CA:TRUE", {.digest = EVP_sha1()}));
+     },
+     Class::person, "CA certificate CN = Between in the chain of localhost has a signature that is too weak"},
+    {"chain_longer_than_its_ca_allows",
+     [](Bench& b) {
+         const CertificateAuthority upper(b.ca, "Upper", "critical,CA:TRUE,pathlen:0");
+         return below(CertificateAuthority(upper, "Lower"));
+     },
+     Class::person, "path length constraint exceeded"},
+    {"name_that_its_ca_may_not_sign",
+     [](Bench& b) {
+         return below(
+             CertificateAuthority(b.ca, "Between", "critical,CA:TRUE",
+                                  {.extension = {"nameConstraints", "critical,permitted;DNS:example"}}));
+     },
+     Class::person, "permitted subtree violation"},
+    {"critical_extension_that_nobody_knows",
+     [](Bench& b) {
+         return with(b, {.extension = {"1.2.3.4.5", "critical,ASN1:UTF8String:must be understood"}});
+     },
+     Class::person, "unhandled critical extension"},
+    {"key_usage_of_a_ca", [](Bench& b) { return with(b, {.key_usage = "critical,keyCertSign"}); },
+     Class::person, "not made for a server"},
+    {"root_that_is_not_in_ca_file",
+     [](Bench& b) {
+         const CertificateAuthority between(b.ca, "Between");
+         b.tls.ca_file = between.file();
+         return below(between);
+     },
+     Class::person, "CA certificate CN = Between in the chain of localhost is signed by a CA"},
+    {"certificate_of_a_megabyte",
+     [](Bench& b) {
+         std::string names = "DNS:localhost";
+         for (int i = 0; i < 10'000; ++i)
+             names += ",DNS:a-name-that-takes-its-room-" + std::to_string(i) + ".of-a-long-domain.example";
+         return with(b, {.alternative_names = names});
+     },
+     Class::person, "certificate chain of the server is larger than"},
     {"wants_client_certificate_1_2", [](Bench& b) { return wanting_client_certificate(b, TLS1_2_VERSION); },
      Class::person, "wants a client certificate"},
     {"wants_client_certificate_1_3", [](Bench& b) { return wanting_client_certificate(b, TLS1_3_VERSION); },
@@ -153,6 +188,12 @@ const Case cases[] = {
      Class::person, "refuses our client certificate"},
     {"refuses_client_certificate_1_3", [](Bench& b) { return refusing_our_certificate(b, TLS1_3_VERSION); },
      Class::person, "refuses our client certificate"},
+    {"finds_our_certificate_expired_1_2",
+     [](Bench& b) { return refusing_our_expired_certificate(b, TLS1_2_VERSION); }, Class::person,
+     "refuses our client certificate (CN = localhost): sslv3 alert certificate expired"},
+    {"finds_our_certificate_expired_1_3",
+     [](Bench& b) { return refusing_our_expired_certificate(b, TLS1_3_VERSION); }, Class::person,
+     "refuses our client certificate (CN = localhost): sslv3 alert certificate expired"},
     {"other_application_protocol",
      [](Bench& b) {
          b.tls.alpn = {"mqtt", "x-amzn-mqtt-ca"};
@@ -181,10 +222,8 @@ TEST_P(HostileServer, IsRefusedForItsOwnReasonWithoutAByteOfMqtt) {
 INSTANTIATE_TEST_SUITE_P(Tls, HostileServer, ::testing::ValuesIn(cases),
                          [](const auto& i) { return i.param.name; });
 
-class TlsTest : public ::testing::Test {
+class NotTlsTest : public test::TlsTest {
   protected:
-    void SetUp() override { ::signal(SIGPIPE, SIG_IGN); }
-
     // What a TCP server that is not TLS is told, and what the agent says of it.
     LinkFailure failure_with(ScriptedServer::Script script) {
         ScriptedServer server([&, script = std::move(script)](ScriptedServer::Peer& peer, int number) {
@@ -194,11 +233,10 @@ class TlsTest : public ::testing::Test {
         return try_to_connect(request_to(server.port(), bench_.tls));
     }
 
-    Bench bench_;
     std::string told_;
 };
 
-TEST_F(TlsTest, AnswerInPlainMqttIsNotTls) {
+TEST_F(NotTlsTest, AnswerInPlainMqttIsNotTls) {
     const LinkFailure failure =
         failure_with([](auto& peer, int) { peer.send(std::string("\x20\x03\x00\x00\x00", 5)); });
     EXPECT_EQ(failure.kind, Class::person);
@@ -206,37 +244,111 @@ TEST_F(TlsTest, AnswerInPlainMqttIsNotTls) {
     EXPECT_EQ(told_.find("MQTT"), std::string::npos);
 }
 
-TEST_F(TlsTest, AnswerInHttpIsNotTls) {
+TEST_F(NotTlsTest, AnswerInHttpIsNotTls) {
     const LinkFailure failure = failure_with(
         [](auto& peer, int) { peer.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"); });
     EXPECT_EQ(failure.kind, Class::person);
     EXPECT_THAT(failure.text, HasSubstr("does not speak TLS"));
 }
 
-TEST_F(TlsTest, SilenceTimesOut) {
+TEST_F(NotTlsTest, BannerOfAnotherServiceIsNotTls) {
+    const LinkFailure failure = failure_with([](auto& peer, int) { peer.send("SSH-2.0-OpenSSH_9.2\r\n"); });
+    EXPECT_EQ(failure.kind, Class::person);
+    EXPECT_THAT(failure.text, HasSubstr("does not speak TLS"));
+}
+
+TEST_F(NotTlsTest, EchoOfOurOwnHandshakeIsNotTls) {
+    const LinkFailure failure = failure_with([](auto& peer, int) {
+        const std::string head = peer.read(5);
+        if (head.size() < 5) return;
+        peer.send(head + peer.read(static_cast<unsigned char>(head[3]) * 256u +
+                                   static_cast<unsigned char>(head[4])));
+    });
+    EXPECT_EQ(failure.kind, Class::person);
+    EXPECT_THAT(failure.text, HasSubstr("does not speak TLS"));
+    EXPECT_EQ(told_.find("MQTT"), std::string::npos);
+}
+
+TEST_F(NotTlsTest, RecordLargerThanTlsAllowsEndsTheAttempt) {
+    const LinkFailure failure = failure_with([](auto& peer, int) {
+        peer.send(std::string("\x16\x03\x03\xff\xff", 5) + std::string(65'535, '\0'));
+    });
+    EXPECT_EQ(failure.kind, Class::person);
+    EXPECT_THAT(failure.text, HasSubstr("does not speak TLS"));
+    EXPECT_EQ(told_.find("MQTT"), std::string::npos);
+}
+
+TEST_F(NotTlsTest, EmptyRecordsWithoutEndEndTheAttempt) {
+    const LinkFailure failure = failure_with([](auto& peer, int) {
+        for (int i = 0; i < 10'000; ++i)
+            peer.send(std::string("\x16\x03\x03\x00\x00", 5));
+    });
+    EXPECT_THAT(failure.text, HasSubstr("TLS"));
+    EXPECT_EQ(told_.find("MQTT"), std::string::npos);
+}
+
+TEST_F(NotTlsTest, AlertInsteadOfAnAnswerIsTold) {
+    const LinkFailure failure =
+        failure_with([](auto& peer, int) { peer.send(std::string("\x15\x03\x03\x00\x02\x02\x50", 7)); });
+    EXPECT_EQ(failure.kind, Class::passing);
+    EXPECT_THAT(failure.text, HasSubstr("internal error"));
+}
+
+TEST_F(NotTlsTest, HandshakeOfAFewBytesASecondTimesOut) {
+    // The head of a record that would take hours.
+    const LinkFailure failure = failure_with([](auto& peer, int) {
+        peer.send(std::string("\x16\x03\x03\x40\x00", 5));
+        for (pollfd closed{peer.fd(), POLLRDHUP, 0}; ::poll(&closed, 1, 200) == 0;)
+            peer.send("\x02");
+    });
+    EXPECT_EQ(failure.kind, Class::passing);
+    EXPECT_THAT(failure.text, HasSubstr("does not finish the TLS handshake"));
+}
+
+// A good certificate, and then the handshake begins again and again instead of an answer to CONNECT.
+class HandshakeFlood : public test::TlsTest {
+  protected:
+    LinkFailure failure_with(int version, int (*again)(SSL*)) {
+        TlsServerOptions options{.pair = bench_.ca.issue("server")};
+        options.least_version = options.latest_version = version;
+        const TlsServer server(options, [&](SSL* ssl) {
+            const timeval short_patience{0, 200'000};
+            ::setsockopt(SSL_get_fd(ssl), SOL_SOCKET, SO_SNDTIMEO, &short_patience, sizeof short_patience);
+            // Until the agent, or what it is given to read, has enough.
+            while (again(ssl) == 1 && SSL_do_handshake(ssl) == 1)
+                ++rounds_;
+        });
+        return try_to_connect(request_to(server.port(), bench_.tls));
+    }
+    std::atomic<std::uint64_t> rounds_ = 0;
+};
+
+TEST_F(HandshakeFlood, OfNewKeysIsLeft) {
+    const LinkFailure failure = failure_with(
+        TLS1_3_VERSION, [](SSL* ssl) { return SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED); });
+    EXPECT_EQ(failure.kind, Class::passing) << failure.text;
+    EXPECT_GT(rounds_, 10u);
+}
+
+TEST_F(HandshakeFlood, OfRenegotiationsIsLeft) {
+    const LinkFailure failure = failure_with(TLS1_2_VERSION, [](SSL* ssl) { return SSL_renegotiate(ssl); });
+    EXPECT_EQ(failure.kind, Class::passing) << failure.text;
+}
+
+TEST_F(NotTlsTest, SilenceTimesOut) {
     const LinkFailure failure = failure_with([](auto&, int) {});
     EXPECT_EQ(failure.kind, Class::passing);
     EXPECT_THAT(failure.text, HasSubstr("does not finish the TLS handshake"));
 }
 
-TEST_F(TlsTest, CloseDuringTheHandshakeIsPassing) {
+TEST_F(NotTlsTest, CloseDuringTheHandshakeIsPassing) {
     ScriptedServer server([](ScriptedServer::Peer& peer, int) { peer.read(50); });
     const LinkFailure failure = try_to_connect(request_to(server.port(), bench_.tls));
     EXPECT_EQ(failure.kind, Class::passing);
     EXPECT_THAT(failure.text, HasSubstr("handshake"));
 }
 
-TEST_F(TlsTest, SubordinateThatIsNoCaIsRefused) {
-    // A chain whose middle may not sign: the certificate of a server used as a CA.
-    const test::CertificatePair pair = bench_.ca.issue_by_leaf("server");
-    const TlsServer server({.pair = pair});
-    const LinkFailure failure = try_to_connect(request_to(server.port(), bench_.tls));
-    EXPECT_EQ(failure.kind, Class::person);
-    EXPECT_THAT(failure.text, HasSubstr("may not sign"));
-    EXPECT_EQ(server.application_bytes(), 0u);
-}
-
-TEST_F(TlsTest, BadFilesFailWithoutTouchingTheNetwork) {
+TEST_F(NotTlsTest, BadFilesFailWithoutTouchingTheNetwork) {
     const TlsServer server({.pair = bench_.ca.issue("server")});
     bench_.tls.ca_file = bench_.directory / "absent";
     const LinkFailure failure = try_to_connect(request_to(server.port(), bench_.tls));
@@ -245,77 +357,7 @@ TEST_F(TlsTest, BadFilesFailWithoutTouchingTheNetwork) {
     EXPECT_EQ(server.connections(), 0);
 }
 
-// Answers CONNECT, so that the agent is through.
-void answer_connect(SSL* ssl) {
-    std::array<char, 256> connect{};
-    if (SSL_read(ssl, connect.data(), connect.size()) > 0) SSL_write(ssl, "\x20\x03\x00\x00\x00", 5);
-}
-
-testing::AssertionResult connects(const ConnectRequest& request) {
-    test::RecordingLog log;
-    EventBox events;
-    const auto transport = make_paho_transport(events.sink(), log);
-    transport->connect(request);
-    if (events.next<transport::Connected>()) return testing::AssertionSuccess();
-    const auto failed = events.next<transport::ConnectFailed>(0ms);
-    return testing::AssertionFailure() << (failed ? failed->failure.text : "no answer");
-}
-
-TEST_F(TlsTest, GoodServersAreTaken) {
-    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-        TlsServerOptions options{.pair = bench_.ca.issue("server")};
-        options.least_version = options.latest_version = version;
-        const TlsServer server(options, &answer_connect);
-        EXPECT_TRUE(connects(request_to(server.port(), bench_.tls))) << version;
-        EXPECT_EQ(server.connections(), 1);
-    }
-}
-
-TEST_F(TlsTest, AddressInTheCertificateIsTaken) {
-    const TlsServer server({.pair = bench_.ca.issue("server", {.alternative_names = "IP:127.0.0.1"})},
-                           &answer_connect);
-    EXPECT_TRUE(connects(request_to(server.port(), bench_.tls, "127.0.0.1")));
-}
-
-TEST_F(TlsTest, LargeCertificateIsTaken) {
-    std::string names = "DNS:localhost";
-    for (int i = 0; i < 1000; ++i)
-        names += ",DNS:gateway-" + std::to_string(i) + ".example";
-    const TlsServer server({.pair = bench_.ca.issue("server", {.alternative_names = names})},
-                           &answer_connect);
-    EXPECT_TRUE(connects(request_to(server.port(), bench_.tls)));
-}
-
-TEST_F(TlsTest, ApplicationProtocolIsOffered) {
-    bench_.tls.alpn = {"mqtt", "x-amzn-mqtt-ca"};
-    const TlsServer server({.pair = bench_.ca.issue("server"), .alpn = "x-amzn-mqtt-ca"}, &answer_connect);
-    EXPECT_TRUE(connects(request_to(server.port(), bench_.tls)));
-}
-
-TEST_F(TlsTest, WithoutVerificationAnyCertificateIsTaken) {
-    bench_.tls.verify = false;
-    const TlsServer server(
-        {.pair = bench_.other_ca.issue("server", {.alternative_names = "DNS:other.example", .ends = -60s})},
-        &answer_connect);
-    EXPECT_TRUE(connects(request_to(server.port(), bench_.tls)));
-}
-
-TEST_F(TlsTest, LeastVersionFollowsTheConfiguration) {
-    TlsServerOptions options{.pair = bench_.ca.issue("server")};
-    options.latest_version = TLS1_2_VERSION;
-    const TlsServer server(options, &answer_connect);
-    test::RecordingLog log;
-    EventBox events;
-    const auto transport = make_paho_transport(events.sink(), log);
-    ConnectRequest strict = request_to(server.port(), bench_.tls);
-    strict.tls.min_version = TlsConfig::Version::v1_3;
-    transport->connect(strict);
-    ASSERT_TRUE(events.next<transport::ConnectFailed>());
-    transport->connect(request_to(server.port(), bench_.tls));
-    EXPECT_TRUE(events.next<transport::Connected>());
-}
-
-TEST_F(TlsTest, DiagnosisOfAGoodServerTellsWhatItFound) {
+TEST_F(NotTlsTest, DiagnosisOfAGoodServerTellsWhatItFound) {
     const TlsServer server({.pair = bench_.ca.issue("server", {.ends = 30 * day + 3600s})});
     const ServerDiagnosis found =
         diagnose_server(request_to(server.port(), bench_.tls).server, bench_.tls, 5s);
@@ -330,7 +372,7 @@ TEST_F(TlsTest, DiagnosisOfAGoodServerTellsWhatItFound) {
     EXPECT_EQ(server.application_bytes(), 0u);
 }
 
-TEST_F(TlsTest, DiagnosisStopsAtTheFirstStepThatFails) {
+TEST_F(NotTlsTest, DiagnosisStopsAtTheFirstStepThatFails) {
     const ServerDiagnosis found =
         diagnose_server(request_to(test::free_port(), bench_.tls).server, bench_.tls, 5s);
     ASSERT_EQ(found.steps.size(), 2u);

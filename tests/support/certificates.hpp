@@ -12,6 +12,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "support/temp_dir.hpp"
 
@@ -26,6 +28,10 @@ struct CertificateSpec {
     const EVP_MD* digest = EVP_sha256();
     std::string usage = "serverAuth,clientAuth";
     std::string key_password = {};  // empty: the key is not encrypted
+    std::string key_usage = {};     // empty: for anything
+    // One more, as in OpenSSL's configuration: {"nameConstraints", "critical,permitted;DNS:example"}.
+    std::pair<std::string, std::string> extension = {};
+    bool send_chain = true;  // those between it and the root are in the file too
 };
 
 struct CertificatePair {
@@ -44,21 +50,25 @@ class CertificateAuthority {
         check(PEM_write_X509(out.get(), certificate_.get()) == 1, "write the CA");
     }
 
+    // One below another, which signs it. `constraints`: what it may sign, or "critical,CA:FALSE".
+    CertificateAuthority(const CertificateAuthority& signer, std::string name,
+                         const std::string& constraints = "critical,CA:TRUE", CertificateSpec spec = {})
+        : directory_(signer.directory_), name_(std::move(name)), key_(make_key(spec.rsa_bits)) {
+        spec.common_name = name_;
+        spec.alternative_names = "";
+        certificate_ = make(spec, key_.get(), &signer, constraints);
+        file_ = directory_ / (name_ + ".ca.pem");
+        const File out(std::fopen(file_.c_str(), "w"));
+        check(PEM_write_X509(out.get(), certificate_.get()) == 1, "write the CA");
+        chain_ = signer.chain_;
+        chain_.insert(chain_.begin(), certificate_.get());
+    }
+
     const std::filesystem::path& file() const { return file_; }
 
     CertificatePair issue(const std::string& name, const CertificateSpec& spec = {}) const {
         const Key key = make_key(spec.rsa_bits);
         return write(name, spec, make(spec, key.get(), this, "critical,CA:FALSE").get(), key.get());
-    }
-    // A chain of two: signed by a certificate that this CA signed and that is no CA.
-    CertificatePair issue_by_leaf(const std::string& name) const {
-        CertificateAuthority leaf(*this);
-        const Key key = make_key(0);
-        const CertificatePair pair =
-            write(name, {}, make({}, key.get(), &leaf, "critical,CA:FALSE").get(), key.get());
-        const File out(std::fopen(pair.certificate.c_str(), "a"));
-        check(PEM_write_X509(out.get(), leaf.certificate_.get()) == 1, "write a chain");
-        return pair;
     }
     CertificatePair self_signed(const std::string& name, const CertificateSpec& spec = {}) const {
         const Key key = make_key(spec.rsa_bits);
@@ -66,12 +76,8 @@ class CertificateAuthority {
     }
 
   private:
-    explicit CertificateAuthority(const CertificateAuthority& signer)
-        : directory_(signer.directory_), name_("No CA"), key_(make_key(0)) {
-        certificate_ = make({.common_name = name_}, key_.get(), &signer, "critical,CA:FALSE");
-    }
-
     struct Free {
+        void operator()(EVP_PKEY_CTX* p) const { EVP_PKEY_CTX_free(p); }
         void operator()(EVP_PKEY* p) const { EVP_PKEY_free(p); }
         void operator()(X509* p) const { X509_free(p); }
         void operator()(X509_EXTENSION* p) const { X509_EXTENSION_free(p); }
@@ -86,18 +92,27 @@ class CertificateAuthority {
         if (!ok) throw std::runtime_error(std::string("cannot ") + what);
     }
 
+    // Of several primes where it is large: nobody who uses the key can tell, and it is found in a second
+    // instead of a minute.
     static Key make_key(unsigned rsa_bits) {
-        EVP_PKEY* key = rsa_bits > 0 ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{rsa_bits})
-                                     : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-        check(key != nullptr, "make a key");
+        if (rsa_bits == 0) return Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+        const std::unique_ptr<EVP_PKEY_CTX, Free> context(
+            EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+        EVP_PKEY* key = nullptr;
+        check(EVP_PKEY_keygen_init(context.get()) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_keygen_bits(context.get(), static_cast<int>(rsa_bits)) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_keygen_primes(context.get(), rsa_bits >= 8192 ? 5 : 2) == 1 &&
+                  EVP_PKEY_keygen(context.get(), &key) == 1,
+              "make a key");
         return Key(key);
     }
 
-    static void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
+    static void add_extension(X509* certificate, X509* issuer, const std::string& name,
+                              const std::string& value) {
         if (value.empty()) return;
         X509V3_CTX context;
         X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-        const Extension extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
+        const Extension extension(X509V3_EXT_nconf(nullptr, &context, name.c_str(), value.c_str()));
         check(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1,
               "add an extension");
     }
@@ -117,9 +132,11 @@ class CertificateAuthority {
         X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, name, -1, -1, 0);
         X509* issuer = ca ? ca->certificate_.get() : x;
         X509_set_issuer_name(x, X509_get_subject_name(issuer));
-        add_extension(x, issuer, NID_basic_constraints, constraints);
-        add_extension(x, issuer, NID_subject_alt_name, spec.alternative_names);
-        add_extension(x, issuer, NID_ext_key_usage, spec.usage);
+        add_extension(x, issuer, SN_basic_constraints, constraints);
+        add_extension(x, issuer, SN_subject_alt_name, spec.alternative_names);
+        add_extension(x, issuer, SN_ext_key_usage, spec.usage);
+        add_extension(x, issuer, SN_key_usage, spec.key_usage);
+        add_extension(x, issuer, spec.extension.first, spec.extension.second);
         check(X509_sign(x, ca ? ca->key_.get() : key, spec.digest) > 0, "sign a certificate");
         return certificate;
     }
@@ -129,6 +146,8 @@ class CertificateAuthority {
         const CertificatePair pair{directory_ / (name + ".crt.pem"), directory_ / (name + ".key.pem")};
         const File certificate_file(std::fopen(pair.certificate.c_str(), "w"));
         check(PEM_write_X509(certificate_file.get(), certificate) == 1, "write a certificate");
+        for (X509* above : spec.send_chain ? chain_ : std::vector<X509*>{})
+            check(PEM_write_X509(certificate_file.get(), above) == 1, "write a chain");
         const File key_file(std::fopen(pair.key.c_str(), "w"));
         const auto* password =
             static_cast<const unsigned char*>(static_cast<const void*>(spec.key_password.data()));
@@ -147,6 +166,7 @@ class CertificateAuthority {
     Key key_;
     Certificate certificate_;
     std::filesystem::path file_;
+    std::vector<X509*> chain_;  // from this one up to that below the root; none: this is the root
 };
 
 }  // namespace holdfast::test

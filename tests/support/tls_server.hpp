@@ -2,6 +2,7 @@
 // handshake.
 #pragma once
 
+#include <openssl/dh.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -21,6 +22,7 @@ struct TlsServerOptions {
     std::string ciphers = "ALL:@SECLEVEL=0";  // of TLS 1.2 and older
     std::filesystem::path client_ca = {};     // not empty: a client certificate of this CA is demanded
     std::string alpn = {};                    // not empty: the one protocol it speaks
+    bool weak_diffie_hellman = false;         // 1024 bits
 };
 
 class TlsServer {
@@ -41,6 +43,7 @@ class TlsServer {
   private:
     struct Free {
         void operator()(SSL_CTX* p) const { SSL_CTX_free(p); }
+        void operator()(EVP_PKEY_CTX* p) const { EVP_PKEY_CTX_free(p); }
         void operator()(SSL* p) const { SSL_free(p); }
     };
     using Context = std::unique_ptr<SSL_CTX, Free>;
@@ -66,6 +69,16 @@ class TlsServer {
         SSL_CTX_set_cipher_list(c, options_.ciphers.c_str());
         SSL_CTX_use_certificate_chain_file(c, options_.pair.certificate.c_str());
         SSL_CTX_use_PrivateKey_file(c, options_.pair.key.c_str(), SSL_FILETYPE_PEM);
+        if (options_.weak_diffie_hellman) {
+            EVP_PKEY* group = nullptr;
+            const std::unique_ptr<EVP_PKEY_CTX, Free> parameters(
+                EVP_PKEY_CTX_new_from_name(nullptr, "DH", nullptr));
+            EVP_PKEY_paramgen_init(parameters.get());
+            // RFC 5114, 2.1: 1024 bits; a prime of our own would take long.
+            EVP_PKEY_CTX_set_dh_rfc5114(parameters.get(), 1);
+            EVP_PKEY_paramgen(parameters.get(), &group);
+            SSL_CTX_set0_tmp_dh_pkey(c, group);
+        }
         if (!options_.client_ca.empty()) {
             SSL_CTX_load_verify_file(c, options_.client_ca.c_str());
             SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
@@ -77,6 +90,7 @@ class TlsServer {
     void serve(ScriptedServer::Peer& peer) {
         const timeval patience{5, 0};
         ::setsockopt(peer.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ::setsockopt(peer.fd(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         const std::unique_ptr<SSL, Free> ssl(SSL_new(context_.get()));
         SSL_set_fd(ssl.get(), peer.fd());
         if (SSL_accept(ssl.get()) == 1) {
