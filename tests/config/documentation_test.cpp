@@ -139,5 +139,30 @@ TEST(ShippedConfiguration, IsRightInWhatItCommentsOut) {
     EXPECT_THAT(found, testing::Each(HasSubstr("_file: cannot read")));
 }
 
+std::vector<std::string> blocks_of(const fs::path& document) {
+    std::ifstream file(fs::path(HOLDFAST_SOURCE_DIR) / document);
+    std::vector<std::string> blocks;
+    bool inside = false;
+    for (std::string line; std::getline(file, line);) {
+        if (line == "```toml") {
+            blocks.emplace_back();
+            inside = true;
+        } else if (line == "```") {
+            inside = false;
+        } else if (inside) {
+            blocks.back() += line + "\n";
+        }
+    }
+    return blocks;
+}
+
+TEST(BrokersDocument, HasRecipesThatTheLoaderTakes) {
+    const auto recipes = blocks_of("docs/brokers.md");
+    EXPECT_GE(recipes.size(), 9U);
+    // The files it speaks of are not here; nothing else may be wrong.
+    for (const std::string& recipe : recipes)
+        EXPECT_THAT(problems(recipe), testing::Each(HasSubstr("_file: cannot read"))) << recipe;
+}
+
 }  // namespace
 }  // namespace holdfast::test
