@@ -6,36 +6,98 @@
 #include "daemon/agent.hpp"
 #include "forward/diagnose.hpp"
 #include "forward/tls_policy.hpp"
+#include "model/topic.hpp"
 
 namespace holdfast::cli {
 namespace {
 
-// Each step on a line, "ok" or "FAILED"; false when one failed.
-bool try_server(const Config& config, const Server& server, Log& log) {
-    std::string out = server.url + "\n";
-    const auto step = [&](bool ok, const std::string& name, const std::string& text) {
-        out += (ok ? "  ok       " : "  FAILED   ") + name + ": " + text + "\n";
-    };
-    const ServerDiagnosis diagnosis =
-        diagnose_server(server, config.broker.tls, config.broker.connect_timeout);
-    for (const ServerDiagnosis::Step& s : diagnosis.steps)
-        step(s.ok, s.name, s.text);
-    if (diagnosis.days_to_expiry && !diagnosis.failure)
-        out += std::string(*diagnosis.days_to_expiry > 30 ? "  ok       " : "  warning  ") +
-               "expiry: the certificate of the server ends in " + std::to_string(*diagnosis.days_to_expiry) +
-               " days\n";
-    bool reached = !diagnosis.failure;
-    if (reached) {
-        Connection connection(config.broker, "-check-", log);
-        const auto failure = connection.open(server);
-        reached = !failure;
-        step(reached, "connect", failure ? failure->text : "the broker accepts the agent");
-        if (reached) connection.close();
-    }
-    return print(out) && reached;
+// What the broker allows, and what of it bends the configuration.
+std::string describe_limits(const BrokerConfig& config, const BrokerLimits& limits) {
+    std::string text = "up to QoS " + std::to_string(limits.maximum_qos);
+    if (limits.maximum_qos < config.qos)
+        text += " (qos = " + std::to_string(config.qos) + " is more: it will send with less)";
+    text += ", " + std::to_string(std::min(limits.receive_maximum, config.max_in_flight)) + " in flight";
+    if (limits.receive_maximum < config.max_in_flight) text += " (fewer than max_in_flight)";
+    text += limits.retain_available ? ", keeps retained messages"
+                                    : ", keeps no retained message: the status is gone once sent";
+    if (limits.maximum_packet_size > 0)
+        text += ", packets up to " + std::to_string(limits.maximum_packet_size) + " bytes";
+    if (limits.server_keep_alive) text += ", keep alive " + std::to_string(*limits.server_keep_alive) + " s";
+    return text;
 }
 
-int check_online(const Config& config) {
+// Goes through the steps to one server, each on a line: "ok" or "FAILED".
+class Visit {
+  public:
+    Visit(const Config& config, const Server& server, Log& log)
+        : config_(config), server_(server), log_(log), out_(server.url + "\n") {}
+
+    // False when a step failed, or nobody reads what is printed.
+    bool run(bool publish) {
+        look();
+        if (reached_) log_in(publish);
+        return print(out_) && reached_;
+    }
+
+  private:
+    void step(bool ok, const std::string& name, const std::string& text) {
+        line(ok ? "ok" : "FAILED", name, text);
+        reached_ = reached_ && ok;
+    }
+    void line(std::string verdict, const std::string& name, const std::string& text) {
+        verdict.resize(9, ' ');
+        out_ += "  " + verdict + name + ": " + text + "\n";
+    }
+
+    void look() {
+        const ServerDiagnosis diagnosis =
+            diagnose_server(server_, config_.broker.tls, config_.broker.connect_timeout);
+        for (const ServerDiagnosis::Step& s : diagnosis.steps)
+            step(s.ok, s.name, s.text);
+        if (diagnosis.failure || !diagnosis.days_to_expiry) return;
+        line(*diagnosis.days_to_expiry > 30 ? "ok" : "warning", "expiry",
+             "the certificate of the server, for " + diagnosis.certificate_name + ", ends in " +
+                 std::to_string(*diagnosis.days_to_expiry) + " days");
+    }
+
+    void log_in(bool publish) {
+        Connection connection(config_.broker, "-check-", log_);
+        const auto failure = connection.open(server_);
+        const bool v5 = connection.protocol() == Protocol::v5;
+        step(!failure, "connect",
+             failure ? failure->text
+                     : std::string("the broker accepts the agent by MQTT ") + (v5 ? "5" : "3.1.1"));
+        if (failure) return;
+        if (v5) line("ok", "limits", describe_limits(config_.broker, connection.answer().limits));
+        if (publish) try_to_publish(connection);
+        connection.close();
+    }
+
+    void try_to_publish(Connection& connection) {
+        const auto topic =
+            expand_topic(config_.broker.topic, config_.agent.id, "check", views_of(config_.agent.tags));
+        if (!topic) return step(false, "publish", topic.error().text);
+        const int qos = std::min(config_.broker.qos, connection.answer().limits.maximum_qos);
+        const auto refused = connection.publish({*topic, "{\"check\":true}", qos, false});
+        const bool tells = connection.protocol() == Protocol::v5 && qos > 0;
+        step(
+            !refused, "publish",
+            refused
+                ? *topic + ": " + *refused
+                : "the broker took a message on " + *topic +
+                      (tells
+                           ? ""
+                           : ", which need not mean that it may be sent: only MQTT 5 with QoS 1 or 2 tells"));
+    }
+
+    const Config& config_;
+    const Server& server_;
+    Log& log_;
+    std::string out_;
+    bool reached_ = true;
+};
+
+int check_online(const Config& config, bool publish) {
     prepare_process();
     if (config.broker.servers.empty())
         return complain({Error::Kind::config, "no server is configured: set servers under [broker]"});
@@ -46,7 +108,7 @@ int check_online(const Config& config) {
         print("note: the clock is not synchronised; certificates may look expired or not yet valid\n");
     bool all = true;
     for (const Server& server : config.broker.servers)
-        all = try_server(config, server, log) && all;
+        all = Visit(config, server, log).run(publish) && all;
     return all ? done : failed;
 }
 
@@ -65,7 +127,7 @@ int check(const Arguments& arguments) {
     if (const auto wrong = tls ? check_tls_files(config.broker.tls) : std::nullopt)
         text += "warning: no server can be reached until this is mended: " + wrong->text + "\n";
     if (!print(text)) return failed;
-    return arguments.online ? check_online(config) : done;
+    return arguments.online ? check_online(config, arguments.publish) : done;
 }
 
 }  // namespace holdfast::cli

@@ -19,6 +19,7 @@ struct Arguments {
     bool json = false;
     bool watch = false;
     bool online = false;
+    bool publish = false;
     bool yes = false;
     long count = 0;  // 0: no limit
     int qos = 1;

@@ -46,8 +46,26 @@ std::optional<LinkFailure> Connection::attempt(const Server& server, Protocol pr
         const auto& events = wait(deadline);
         if (events.empty()) return LinkFailure{LinkFailure::Class::passing, 0, "no answer in time"};
         for (const transport::Event& event : events) {
-            if (std::holds_alternative<transport::Connected>(event)) return std::nullopt;
+            if (const auto* connected = std::get_if<transport::Connected>(&event)) {
+                answer_ = *connected;
+                protocol_ = protocol;
+                return std::nullopt;
+            }
             if (const auto* failed = std::get_if<transport::ConnectFailed>(&event)) return failed->failure;
+        }
+    }
+}
+
+std::optional<std::string> Connection::publish(Message message) {
+    if (!transport_->publish(1, std::move(message))) return "the connection is gone";
+    const MonoTime deadline = std::chrono::steady_clock::now() + config_.connect_timeout;
+    for (;;) {
+        const auto& events = wait(deadline);
+        if (events.empty()) return "the broker does not acknowledge it";
+        for (const transport::Event& event : events) {
+            if (std::holds_alternative<transport::Delivered>(event)) return std::nullopt;
+            if (const auto* refused = std::get_if<transport::DeliveryFailed>(&event)) return refused->text;
+            if (const auto* lost = std::get_if<transport::ConnectionLost>(&event)) return lost->failure.text;
         }
     }
 }

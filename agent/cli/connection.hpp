@@ -23,6 +23,11 @@ class Connection {
     // Waits for the broker's answer; none: connected. Tries MQTT 3.1.1 after 5 when the configuration leaves
     // the choice.
     std::optional<LinkFailure> open(const Server& server);
+    // After open(): what the broker answered, and by which protocol it was asked.
+    const transport::Connected& answer() const { return answer_; }
+    Protocol protocol() const { return protocol_; }
+    // Waits for the broker's answer to it; none: it has it.
+    std::optional<std::string> publish(Message message);
     // Says goodbye; waits two seconds at most.
     void close();
 
@@ -35,6 +40,8 @@ class Connection {
 
     const BrokerConfig& config_;
     std::string client_id_;
+    transport::Connected answer_;
+    Protocol protocol_ = Protocol::v5;
     Mailbox<transport::Event> events_;
     std::vector<transport::Event> taken_;
     std::unique_ptr<Transport> transport_;

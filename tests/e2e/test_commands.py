@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import tempfile
 
 from agent import HOLDFAST
 from case import EndToEnd
@@ -98,6 +99,24 @@ class Check(EndToEnd):
         _, done = self.check(self.config(broker, self.simulator()), "--online")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn(f"mqtts://localhost:{broker.port}", done.stdout)
+
+        for step in ("resolve", "tcp", "tls", "expiry", "connect", "limits"):
+            self.assertRegex(done.stdout, rf"(ok|warning) +{step}: ")
+        self.assertRegex(done.stdout, r"limits: up to QoS 2, 20 in flight, keeps retained messages")
+
+    def test_publish_shows_whether_the_broker_lets_a_message_through(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".acl") as acl:
+            acl.write("topic write allowed/#\n")
+            acl.flush()
+            os.chmod(acl.name, 0o644)
+            broker = self.make_broker(f"acl_file {acl.name}")
+            subscriber = self.make_subscriber(broker)
+            for topic, code in (("allowed/{agent}/{input}", 0), ("forbidden/{input}", 1)):
+                with self.subTest(topic):
+                    _, done = self.check(self.config(broker, self.simulator(), topic=topic, status_topic=""), "--publish")
+                    self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                    self.assertRegex(done.stdout, r"ok +publish" if code == 0 else r"FAILED +publish: .*not authorised")
+            self.assertFalse(subscriber.messages("forbidden/check"))
 
     def test_online_says_what_did_not_work(self):
         other = self.authority.server("other-name", names="DNS:other.example.com")
