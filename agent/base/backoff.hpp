@@ -1,5 +1,7 @@
 // How long to wait before the next attempt: full jitter, so that a thousand gateways that lost the same
-// broker do not come back in the same second. The n-th wait is uniform in [floor, min(max, initial * 2^n)].
+// broker do not come back in the same second. The n-th wait is uniform in [floor, min(max, initial * 1.5^n)].
+// It grows by half and not to the double, so that a dozen attempts fit five minutes even when each of them is
+// only given up after ten seconds: AWS IoT Device Advisor waits that long for them.
 #pragma once
 
 #include <chrono>
@@ -14,7 +16,7 @@ class Backoff {
     Backoff(Duration initial, Duration max, std::uint64_t seed)
         : initial_(initial), max_(max), random_(seed) {}
 
-    // The next wait; the envelope doubles with each call. `floor` (bounded by max) is the least wait this
+    // The next wait; the envelope grows by half with each call. `floor` (bounded by max) is the least wait this
     // time; the wait is then spread over twice the floor at least.
     Duration next(Duration floor = Duration::zero());
     // After success: the next wait is drawn from the first envelope again.

@@ -21,9 +21,9 @@ Backoff::Duration largest_wait(int failures, Backoff::Duration initial, Backoff:
     return largest;
 }
 
-TEST(Backoff, DoublesItsEnvelopeWithEachFailure) {
-    for (const int failures : {0, 1, 2, 5}) {
-        const auto envelope = 1000ms * (1 << failures);
+TEST(Backoff, GrowsItsEnvelopeByHalfWithEachFailure) {
+    auto envelope = 1000ms;
+    for (int failures = 0; failures < 6; ++failures, envelope = envelope * 3 / 2) {
         EXPECT_LE(largest_wait(failures, 1s, 1h), envelope);
         EXPECT_GT(largest_wait(failures, 1s, 1h), envelope * 9 / 10);
     }

@@ -340,7 +340,8 @@ TEST_P(ScriptVersions, BrokerThatAnswersNoPingIsLeft) {
     ASSERT_TRUE(events_.next<transport::Connected>());
     const auto lost = events_.next<transport::ConnectionLost>();
     ASSERT_TRUE(lost);
-    EXPECT_THAT(lost->failure.text, HasSubstr("nothing heard"));
+    // On a slow machine Paho may be the first to notice.
+    EXPECT_THAT(lost->failure.text, ::testing::AnyOf(HasSubstr("nothing heard"), HasSubstr("was lost")));
 }
 
 TEST_F(ScriptTest, ProbeTellsWhetherAServerIsThere) {

@@ -1,0 +1,141 @@
+// How AWS IoT Device Advisor would call the waits between attempts: constant, linear, exponential or jitter.
+// Each case is one of its scenarios, played twice to the forwarder's state machine.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "forward/forwarder_bench.hpp"
+
+namespace holdfast {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Bench;
+
+constexpr int gaps_per_round = 5;
+constexpr int seeds = 100;
+using Gaps = std::vector<double>;  // seconds from the end of an attempt or link to the next attempt
+
+enum class Kind { constant, linear, exponential, jitter };
+
+bool is_constant(const Gaps& gaps) {
+    const auto [least, most] = std::minmax_element(gaps.begin(), gaps.end());
+    return *most < 1.25 * std::max(*least, 0.001);
+}
+
+bool is_linear(const Gaps& gaps) {
+    for (std::size_t i = 2; i < gaps.size(); ++i)
+        if (std::abs(gaps[i] - 2 * gaps[i - 1] + gaps[i - 2]) > 0.05 * gaps[i]) return false;
+    return true;
+}
+
+bool is_exponential(const Gaps& gaps) {
+    const double ratio = gaps[1] / std::max(gaps[0], 0.001);
+    for (std::size_t i = 1; i < gaps.size(); ++i)
+        if (std::abs(gaps[i] / std::max(gaps[i - 1], 0.001) - ratio) > 0.1 * ratio) return false;
+    return true;
+}
+
+Kind classify(const Gaps& first, const Gaps& second) {
+    int different = 0;
+    for (std::size_t i = 0; i < first.size(); ++i)
+        if (std::abs(first[i] - second[i]) > 0.1 * std::max(first[i], second[i])) ++different;
+    if (different >= 3) return Kind::jitter;
+    if (is_constant(first)) return Kind::constant;
+    if (is_linear(first)) return Kind::linear;
+    return is_exponential(first) ? Kind::exponential : Kind::jitter;
+}
+
+TEST(BackoffClass, TellsTheOthersFromJitter) {
+    EXPECT_EQ(classify({2.7, 2.7, 2.8, 2.7, 2.7}, {2.7, 2.7, 2.7, 2.7, 2.7}), Kind::constant);
+    EXPECT_EQ(classify({1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}), Kind::linear);
+    EXPECT_EQ(classify({1, 2, 4, 8, 16}, {1, 2, 4, 8, 16}), Kind::exponential);
+    EXPECT_EQ(classify({0.4, 1.9, 1.1, 6.5, 9}, {0.9, 0.2, 3.1, 2.5, 14}), Kind::jitter);
+}
+
+struct Scenario {
+    const char* name;
+    std::function<void(Bench&)> end_attempt;  // what happens to each
+};
+
+void fail_with(Bench& bench, LinkFailure failure) {
+    bench.tell(transport::ConnectFailed{std::move(failure)});
+}
+
+const Scenario scenarios[] = {
+    {"no_connack",
+     [](Bench& bench) {
+         bench.clock.advance(10s);
+         fail_with(bench, test::passing("the broker does not answer CONNECT"));
+     }},
+    {"connection_refused", [](Bench& bench) { fail_with(bench, test::passing()); }},
+    {"broker_busy",
+     [](Bench& bench) {
+         fail_with(bench, {LinkFailure::Class::passing, 0x89, "busy"});
+     }},
+    {"tls_handshake_broken", [](Bench& bench) { fail_with(bench, test::passing("TLS handshake failed")); }},
+    {"server_disconnects",
+     [](Bench& bench) {
+         bench.tell(transport::Connected{});
+         bench.tell(transport::ConnectionLost{{LinkFailure::Class::passing, 0x8B, "shutting down"}});
+     }},
+    {"unstable_connection",
+     [](Bench& bench) {
+         bench.tell(transport::Connected{});
+         bench.pass(5s);
+         bench.tell(transport::ConnectionLost{test::passing("the connection was lost")});
+     }},
+};
+
+class BackoffScenario : public ::testing::TestWithParam<Scenario> {
+  protected:
+    static Gaps round(Bench& bench) {
+        Gaps gaps;
+        for (int i = 0; i < gaps_per_round; ++i) {
+            GetParam().end_attempt(bench);
+            gaps.push_back(std::chrono::duration<double>(bench.until_attempt()).count());
+        }
+        return gaps;
+    }
+};
+
+TEST_P(BackoffScenario, IsJitter) {
+    int jitter = 0;
+    double first_gaps = 0;
+    double last_gaps = 0;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        Gaps rounds[2];
+        for (int turn = 0; turn < 2; ++turn) {
+            Bench bench(test::without_status(), 1000 * static_cast<std::uint64_t>(turn) + seed);
+            (void)bench.until_attempt();
+            rounds[turn] = round(bench);
+        }
+        if (classify(rounds[0], rounds[1]) == Kind::jitter) ++jitter;
+        first_gaps += rounds[0].front();
+        last_gaps += rounds[0].back();
+    }
+    EXPECT_EQ(jitter, seeds);
+    EXPECT_GT(last_gaps, 2 * first_gaps);  // the envelope grows
+}
+
+INSTANTIATE_TEST_SUITE_P(Forwarder, BackoffScenario, ::testing::ValuesIn(scenarios),
+                         [](const auto& i) { return i.param.name; });
+
+TEST(Backoff, TwelveConnectsWithoutConnackFitFiveMinutes) {
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        Bench bench(test::without_status(), seed);
+        const MonoTime begin = bench.clock.now();
+        (void)bench.until_attempt();
+        for (int connects = 1; connects < 12; ++connects) {
+            bench.clock.advance(10s);
+            fail_with(bench, test::passing("the broker does not answer CONNECT"));
+            (void)bench.until_attempt();
+        }
+        EXPECT_LT(bench.clock.now() - begin, 5min) << seed;
+    }
+}
+
+}  // namespace
+}  // namespace holdfast
