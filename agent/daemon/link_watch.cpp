@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -17,7 +16,7 @@ namespace {
 // rtnetlink(7): what makes a broker reachable that was not.
 bool is_good_news(const nlmsghdr& header) {
     if (header.nlmsg_type == RTM_NEWADDR || header.nlmsg_type == RTM_NEWROUTE) return true;
-    if (header.nlmsg_type != RTM_NEWLINK) return false;
+    if (header.nlmsg_type != RTM_NEWLINK || header.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return false;
     // The header is a multiple of NLMSG_ALIGNTO long, so that the body follows at once.
     const auto* link = static_cast<const ifinfomsg*>(static_cast<const void*>(&header + 1));
     return (link->ifi_flags & IFF_RUNNING) != 0;
@@ -51,8 +50,9 @@ void LinkWatch::read() {
         const auto length = static_cast<std::size_t>(received);
         for (std::size_t at = 0; at + sizeof(nlmsghdr) <= length;) {
             const auto* header = static_cast<const nlmsghdr*>(static_cast<const void*>(&buffer.at(at)));
+            if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > length - at) break;
             good_news = good_news || is_good_news(*header);
-            at += std::max<std::size_t>(NLMSG_ALIGN(header->nlmsg_len), sizeof(nlmsghdr));
+            at += NLMSG_ALIGN(header->nlmsg_len);
         }
     }
     if (good_news) came_up_();

@@ -74,6 +74,7 @@ void Forwarder::network_changed(MonoTime now) {
 }
 
 void Forwarder::renew(MonoTime now) {
+    renew_due_ = phase_ == Phase::connecting;
     if (phase_ != Phase::connected) return network_changed(now);
     phase_ = Phase::renewing;
     phase_ends_ = now + renew_grace;
@@ -176,6 +177,7 @@ std::optional<MonoTime> Forwarder::next_step() const {
 
 void Forwarder::connect(MonoTime now) {
     attempt_ = dialer_.begin();
+    renew_due_ = false;
     phase_ = Phase::connecting;
     phase_ends_ = now + config_.connect_timeout + connect_slack;
     status_.state = BrokerState::connecting;
@@ -243,6 +245,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     log_.info("connected to " + describe_link());
     failed_attempts_ = 0;
     logged_failures_.assign(config_.servers.size(), {});
+    if (std::exchange(renew_due_, false)) renew(now);
 }
 
 std::string Forwarder::describe_link() const {
@@ -280,6 +283,7 @@ void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
         log_.info(url + " does not speak MQTT 5: trying 3.1.1");
     } else {
         if (failed_attempts_++ == 0) actions_.emplace_back(action::SetLink{false});
+        give_back(outbox_.take_ready());
         std::string& logged = logged_failures_[attempt_.server];
         if (logged != failure.text) log_.warning("cannot connect to " + url + ": " + failure.text);
         logged = failure.text;

@@ -171,8 +171,9 @@ class Forwarder {
     Dialer::Attempt attempt_;
     MonoTime phase_ends_{};  // of connecting, renewing, turning, draining, farewell and leaving
     std::vector<std::chrono::seconds> keep_alive_;  // by server: as configured, or as the server told
-    std::optional<MonoTime> next_probe_;            // of the first server, while connected to another
-    unsigned reachable_in_a_row_ = 0;               // it was, at the last probes
+    bool renew_due_ = false;              // as soon as the attempt under way has come to a connection
+    std::optional<MonoTime> next_probe_;  // of the first server, while connected to another
+    unsigned reachable_in_a_row_ = 0;     // it was, at the last probes
     BrokerLimits limits_;
     MonoTime last_answer_{};                // from the broker, or since when one is owed
     std::optional<MonoTime> paused_until_;  // the transport took nothing: publish again then

@@ -285,6 +285,7 @@ Result<void> AsyncLink::subscribe(const std::vector<std::string>& filters, int q
         client_.subscribe(std::make_shared<mqtt::string_collection>(filters),
                           mqtt::iasync_client::qos_collection(filters.size(), qos), nullptr,
                           subscribe_listener_);
+        wake_paho_sender();
         return {};
     } catch (const std::exception& error) {
         return paho_error(error);
@@ -299,7 +300,9 @@ void AsyncLink::disconnect(std::chrono::milliseconds longest) {
             properties.add(mqtt::property(mqtt::property::SESSION_EXPIRY_INTERVAL, std::int32_t{0}));
             options.set_properties(std::move(properties));
         }
-        if (client_.disconnect(options)->wait_for(longest)) activity_.end();
+        const mqtt::token_ptr leaving = client_.disconnect(options);
+        wake_paho_sender();
+        if (leaving->wait_for(longest)) activity_.end();
     } catch (const std::exception&) {
         // It was not connected any more: then there is nothing to say goodbye to.
         return;

@@ -222,6 +222,7 @@ Handshake* Dial::Seams::begin_handshake(SSL* ssl) {
             if (dial->stage_ != Stage::taken || dial->taken_as_ != fd) continue;
             dial->stage_ = Stage::shaking_hands;
             handshake = dial->handshake_;
+            break;
         }
     }
     if (!handshake) return nullptr;
@@ -235,6 +236,8 @@ Handshake* Dial::Seams::begin_handshake(SSL* ssl) {
 int Dial::Seams::connect(SSL* ssl) {
     static auto* const real = next_definition<int(SSL*)>("SSL_connect");
     Handshake* handshake = this_thread() == PahoThread::other ? nullptr : begin_handshake(ssl);
+    // Paho's own settings do not do: what was not prepared is not to be connected.
+    if (!handshake && this_thread() != PahoThread::other) ::shutdown(SSL_get_fd(ssl), SHUT_RDWR);
     const int result = real(ssl);
     if (!handshake) return result;
     if (result == 1) {
@@ -274,8 +277,9 @@ PahoHurry::~PahoHurry() {
 
 void wake_paho_sender() {
     Surroundings& all = surroundings();
-    pthread_mutex_t* mutex = all.sender_mutex;
+    // First: the sender tells of its mutex before it looks at this.
     all.sender_has_work = true;
+    pthread_mutex_t* mutex = all.sender_mutex;
     if (mutex == nullptr) return;
     ::pthread_mutex_lock(mutex);
     ::pthread_cond_signal(all.sender_condition);
@@ -337,9 +341,11 @@ int poll_sockets(pollfd* items, nfds_t count, int timeout_ms) {
     if (this_thread() != PahoThread::receiver || timeout_ms == 0 || count >= all.size())
         return real(items, count, timeout_ms);
     Surroundings& around = surroundings();
+    // In this order: a write that is blocked meanwhile sets both the other way round.
+    const bool held_up = around.sender_held_up.exchange(false);
     const bool write_blocked = around.write_blocked;
-    // What held the sender up is out by now, or it is still held up and this is in vain.
-    if (!write_blocked && around.sender_held_up.exchange(false)) wake_paho_sender();
+    if (held_up && write_blocked) around.sender_held_up = true;
+    if (held_up && !write_blocked) wake_paho_sender();
     std::copy_n(items, count, all.begin());
     for (nfds_t i = 0; i < count && write_blocked; ++i)
         all[i].events |= POLLOUT;

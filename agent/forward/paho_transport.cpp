@@ -25,7 +25,8 @@ constexpr auto destructor_wait = 2s;
 // A live broker answers PINGREQ, which goes out after `keep_alive` without a word; so much longer it may
 // take.
 std::chrono::seconds longest_silence(std::chrono::seconds keep_alive) {
-    return keep_alive + std::max<std::chrono::seconds>(2s, keep_alive / 2);
+    // Paho looks once a second whether it is time for one.
+    return keep_alive + std::max<std::chrono::seconds>(3s, keep_alive / 2);
 }
 
 namespace command {
@@ -123,7 +124,10 @@ class Worker final : public PahoLink::Events {
 
     void run();
     // Called by the forwarder thread, and only while the gate is up.
-    bool publish(DeliveryToken token, Message message) { return link_->publish(token, std::move(message)); }
+    bool publish(DeliveryToken token, Message message) {
+        const std::lock_guard lock(link_mutex_);
+        return gate.is_up() && link_ && link_->publish(token, std::move(message));
+    }
     bool finished_within(std::chrono::milliseconds longest) {
         std::unique_lock lock(finished_mutex_);
         return finished_changed_.wait_for(lock, longest, [this] { return finished_; });
@@ -159,6 +163,7 @@ class Worker final : public PahoLink::Events {
 
     // The worker thread's own.
     std::unique_ptr<PahoLink> link_;
+    std::mutex link_mutex_;  // publish() uses the link while this thread may put it away
     Resolver resolver_;
     command::Connect current_;
     std::optional<MonoTime> deadline_;      // of the attempt that is under way
@@ -234,6 +239,7 @@ Result<void> Worker::open(const command::Connect& connect, UniqueFd socket) {
     if (!link_) {
         auto made = PahoLink::make(connect.request, *this);
         if (!made) return made.error();
+        const std::lock_guard lock(link_mutex_);
         link_ = std::move(*made);
     }
     return link_->connect(connect.attempt, connect.request, std::move(socket));
@@ -286,6 +292,7 @@ void Worker::release() {
 }
 
 void Worker::abandon() {
+    const std::lock_guard lock(link_mutex_);
     if (link_) link_->give_up();
     link_.reset();
 }

@@ -544,5 +544,30 @@ TEST(Forwarder, OffersLessOfAWillThatTheBrokerRefuses) {
     EXPECT_EQ(bench.forwarder.status().state, BrokerState::refused);
 }
 
+TEST(Forwarder, RenewsAConnectionThatWasBeingMadeWithTheOldCredentials) {
+    Bench bench;
+    (void)bench.until_attempt();
+    bench.forwarder.renew(bench.clock.now());
+    bench.tell(transport::Connected{});
+    bench.step();
+    EXPECT_EQ(bench.disconnects, 1);
+    bench.tell(transport::Disconnected{});
+    bench.tell(transport::Connected{});
+    EXPECT_EQ(bench.disconnects, 1);
+}
+
+TEST(Forwarder, GivesBackWhatIsReadyWhenARenewalDoesNotComeThrough) {
+    Bench bench;
+    bench.connect();
+    bench.offer({1});
+    bench.forwarder.renew(bench.clock.now());
+    bench.step();
+    bench.offer({2});
+    bench.deliver(1);
+    bench.tell(transport::Disconnected{});
+    bench.tell(transport::ConnectFailed{passing()});
+    EXPECT_EQ(bench.given_back, (Seqs{2}));
+}
+
 }  // namespace
 }  // namespace holdfast
