@@ -122,7 +122,9 @@ void Forwarder::step_link(MonoTime now) {
             if (in_flight() > 0 && now >= deadline_for_acknowledgement()) leave_silent_broker(now);
             break;
         case Phase::renewing:
-            if (in_flight() == 0 || now >= phase_ends_) turn_round(now);
+            if (in_flight() > 0 && now < phase_ends_) break;
+            dialer_.forget_session();
+            turn_round(now);
             break;
         case Phase::turning:
             if (now < phase_ends_) break;
@@ -195,14 +197,22 @@ bool Forwarder::adopt_keep_alive(MonoTime now) {
     if (told.count() == 0 || told >= ours) return false;
     ours = told;
     log_.info(status_.server + " wants a keep alive of " + in_seconds(told) + ": connecting again with that");
+    dialer_.forget_session();
     turn_round(now);
     return true;
 }
 
+// A clean session ends with its connection (MQTT 3.1.1, 3.1.2.4). QoS 2 wants one that lasts; but one that an
+// earlier process left must not be resumed, so it is cleared by a connection of its own.
+bool Forwarder::open_lasting_session(MonoTime now) {
+    if (config_.qos < 2 || attempt_.protocol != Protocol::v3_1_1 || !attempt_.clean_start) return false;
+    turn_round(now);
+    return true;
+}
+
+// DISCONNECT ends the session that the dialer was told to forget, so what is in flight then goes again.
 void Forwarder::turn_round(MonoTime now) {
     actions_.emplace_back(action::Disconnect{});
-    // What is still in flight goes again: DISCONNECT ends the session.
-    dialer_.forget_session();
     status_token_.reset();
     phase_ = Phase::turning;
     phase_ends_ = now + farewell_limit;
@@ -230,7 +240,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     dialer_.connected(now);
     limits_ = event.limits;
     status_.tls = event.tls;
-    if (adopt_keep_alive(now)) return;
+    if (adopt_keep_alive(now) || open_lasting_session(now)) return;
     phase_ = Phase::connected;
     reachable_in_a_row_ = 0;
     next_probe_.reset();

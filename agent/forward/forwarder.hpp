@@ -122,7 +122,9 @@ class Forwarder {
     void on(const transport::Received&, MonoTime) {}
 
     void connect(MonoTime now);
+    // True: the connection that was just made is left for another.
     bool adopt_keep_alive(MonoTime now);
+    bool open_lasting_session(MonoTime now);
     void turn_round(MonoTime now);
     void look_for_first_server(MonoTime now);
     void leave_silent_broker(MonoTime now);

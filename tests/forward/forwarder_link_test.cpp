@@ -202,6 +202,36 @@ TEST(Forwarder, StartsCleanOnceAndResumesTheSessionAfterwards) {
     EXPECT_FALSE(bench.connects.back().clean_start) << "the session survives a failed attempt";
 }
 
+BrokerConfig version_3_1_1(int qos) {
+    BrokerConfig config = without_status();
+    config.protocol = Protocol::v3_1_1;
+    config.qos = qos;
+    return config;
+}
+
+TEST(Forwarder, ClearsTheSessionAndOpensOneThatLastsForQos2By3_1_1) {
+    Bench bench(version_3_1_1(2));
+    (void)bench.until_attempt();
+    EXPECT_TRUE(bench.connects.back().clean_start);
+    bench.tell(transport::Connected{});
+    EXPECT_EQ(bench.disconnects, 1);
+    bench.offer({1});
+    EXPECT_EQ(bench.take_published(), Seqs{});
+    bench.tell(transport::Disconnected{});
+    ASSERT_EQ(bench.connects.size(), 2U);
+    EXPECT_FALSE(bench.connects.back().clean_start);
+    bench.tell(transport::Connected{});
+    EXPECT_EQ(bench.forwarder.status().state, BrokerState::connected);
+    EXPECT_EQ(bench.forwarder.status().reconnects, 0U);
+    EXPECT_EQ(bench.disconnects, 1);
+}
+
+TEST(Forwarder, NeedsNoLastingSessionForQos1By3_1_1) {
+    Bench bench(version_3_1_1(1));
+    bench.connect();
+    EXPECT_EQ(bench.disconnects, 0);
+}
+
 TEST(Forwarder, StartsCleanAfterAnAttemptAtAnotherServer) {
     Bench bench(without_status(broker_config(2)));
     bench.connect();
