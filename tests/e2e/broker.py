@@ -36,6 +36,7 @@ class Broker:
         self.port = free_port()
         self.log_path = os.path.join(directory, "mosquitto.log")
         self._config = os.path.join(directory, "mosquitto.conf")
+        self._database = os.path.join(directory, "mosquitto.db")
         self._process = None
         lines = [f"listener {self.port} 127.0.0.1"]
         if tls:
@@ -69,6 +70,14 @@ class Broker:
                 self._process.wait(20)
         self._process = None
 
+    def kill(self):
+        """SIGKILL: forgets all sessions and retained messages that an earlier stop() saved, too."""
+        self._process.kill()
+        self._process.wait(20)
+        self._process = None
+        if os.path.exists(self._database):
+            os.unlink(self._database)
+
     def log(self):
         if not os.path.exists(self.log_path):
             return ""
@@ -95,7 +104,7 @@ class Received:
 
 
 class Subscriber:
-    """Subscribes with a lasting session before it returns; reconnects by itself when the broker comes back."""
+    """Subscribes with a lasting session before it returns; reconnects and subscribes by itself when the broker comes back."""
 
     def __init__(self, port, ca_file, filters=("#",), qos=2, pair=None, credentials=None):
         self._lock = threading.Lock()
@@ -108,18 +117,25 @@ class Subscriber:
                                  tls_version=ssl.PROTOCOL_TLS_CLIENT)
         if credentials:
             self._client.username_pw_set(*credentials)
-        self._client.reconnect_delay_set(1, 1)
+        self._client.reconnect_delay_set(0.2, 0.2)
         self._client.on_connect = lambda client, *_: client.subscribe(self._filters)
+        self._client.on_disconnect = lambda *_: self._ready.clear()
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._keep
         self._client.connect("localhost", port)
         self._client.loop_start()
-        if not self._ready.wait(20):
-            raise AssertionError("the subscriber could not subscribe within 20 s")
+        self.wait_subscribed()
 
     def stop(self):
         self._client.disconnect()
         self._client.loop_stop()
+
+    def wait_subscribed(self):
+        if not self._ready.wait(20):
+            raise AssertionError("the subscriber could not subscribe within 20 s")
+
+    def is_subscribed(self):
+        return self._ready.is_set()
 
     def messages(self, topic=None):
         with self._lock:

@@ -1,0 +1,81 @@
+"""One agent for each quality of service and protocol version, each behind a proxy of its own, with one broker and one
+subscriber that reaches the broker directly."""
+import itertools
+import signal
+from dataclasses import dataclass
+
+from agent import Agent
+from broker import Subscriber, free_port
+from case import EndToEnd
+from messages import Tally
+from tcp_proxy import TcpProxy
+from waiting import wait_until
+
+WINDOW = 20
+KINDS = list(itertools.product((0, 1, 2), ("3.1.1", "5")))
+
+
+@dataclass
+class Member:
+    name: str
+    qos: int
+    config: dict
+    proxy: TcpProxy
+    agent: Agent
+
+    def __str__(self):
+        return self.name
+
+
+class Fleet(EndToEnd):
+    def setUp(self):
+        super().setUp()
+        # Plain, since the subscriber's library does not survive a broken TLS connection.
+        plain = free_port()
+        self.broker = self.make_broker(f"listener {plain} 127.0.0.1")
+        self.subscriber = Subscriber(plain, None)
+        self.addCleanup(self.subscriber.stop)
+        self.members = [self.make_member(qos, protocol) for qos, protocol in KINDS]
+        for member in self.members:
+            member.agent.wait_status(lambda s: s["forward"]["acked_readings"] > 0, f"{member} delivers")
+
+    def make_member(self, qos, protocol):
+        proxy = TcpProxy(self.broker.port)
+        self.addCleanup(proxy.stop)
+        proxy.delay(0.02, 0.01)  # long enough that something is in flight at any moment
+        name = f"qos{qos}-v{protocol}"
+        config = self.config(proxy, self.simulator(rate=500), qos=qos, protocol=protocol, max_in_flight=WINDOW)
+        config["agent"]["id"] = name
+        config["broker"].update(backoff_initial="10ms", backoff_max="100ms")
+        config["batch"] = {"max_readings": 5, "max_delay": "20ms"}
+        return Member(name, qos, config, proxy, self.make_agent(config))
+
+    def messages(self, member):
+        return self.subscriber.messages(f"holdfast/{member}/sim")
+
+    def wait_all_arrived(self):
+        """What the broker has acknowledged is with the subscriber when a message that came after it is."""
+        before = len(self.subscriber.messages("end"))
+        self.subscriber.publish("end", b"")
+        wait_until(lambda: len(self.subscriber.messages("end")) > before, "the message behind the others")
+
+    def finish(self):
+        """Ends the inputs and lets everything be delivered; returns for each agent how many readings it took in."""
+        for member in self.members:
+            member.agent.configure({**member.config, "input": []})
+            member.agent.process.send_signal(signal.SIGHUP)
+        taken_in = {}
+        for member in self.members:
+            status = member.agent.wait_status(
+                lambda s: not s["inputs"] and s["buffer"]["readings"] == 0 and s["broker"]["state"] == "connected",
+                f"{member} has delivered all", timeout=60)
+            self.assertEqual(status["buffer"]["dropped_readings"], 0)
+            self.assertEqual(status["buffer"]["refused_readings"], 0)
+            taken_in[member.name] = status["forward"]["acked_readings"]
+        self.wait_all_arrived()
+        return taken_in
+
+    def check_all_there(self, member, taken_in):
+        tally = Tally(self.messages(member))  # fails when an id comes back with other bytes
+        self.assertEqual(tally.run(), set(range(taken_in)), member.name)
+        self.assertEqual(tally.gaps, [])
