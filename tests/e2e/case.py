@@ -1,6 +1,7 @@
 """The base of all end-to-end tests: a directory of its own, and brokers, subscribers and agents that end with the test."""
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import unittest
@@ -44,6 +45,22 @@ class EndToEnd(unittest.TestCase):
         subscriber = Subscriber(broker.port, self.authority.cert, filters, **arguments)
         self.addCleanup(subscriber.stop)
         return subscriber
+
+    def make_plain_subscriber(self, port):
+        """Comes back when the broker does; over TLS its library does not survive every way in which a connection ends."""
+        subscriber = Subscriber(port, None)
+        self.addCleanup(subscriber.stop)
+        return subscriber
+
+    def end_inputs(self, agent, config):
+        """Takes the inputs out of the configuration and waits until all is delivered; the status then."""
+        agent.configure({**config, "input": []})
+        agent.process.send_signal(signal.SIGHUP)
+        status = agent.wait_status(lambda s: not s["inputs"] and s["buffer"]["readings"] == 0
+                                   and s["broker"]["state"] == "connected", "all delivered", timeout=60)
+        self.assertEqual(status["buffer"]["dropped_readings"], 0)
+        self.assertEqual(status["buffer"]["refused_readings"], 0)
+        return status
 
     def make_agent(self, config, started=True, environment=None, directory=None):
         agent = Agent(directory or self.make_directory("agent"), config)

@@ -1,11 +1,10 @@
 """One agent for each quality of service and protocol version, each behind a proxy of its own, with one broker and one
 subscriber that reaches the broker directly."""
 import itertools
-import signal
 from dataclasses import dataclass
 
 from agent import Agent
-from broker import Subscriber, free_port
+from broker import free_port
 from case import EndToEnd
 from messages import Tally
 from tcp_proxy import TcpProxy
@@ -30,11 +29,9 @@ class Member:
 class Fleet(EndToEnd):
     def setUp(self):
         super().setUp()
-        # Plain, since the subscriber's library does not survive a broken TLS connection.
         plain = free_port()
         self.broker = self.make_broker(f"listener {plain} 127.0.0.1")
-        self.subscriber = Subscriber(plain, None)
-        self.addCleanup(self.subscriber.stop)
+        self.subscriber = self.make_plain_subscriber(plain)
         self.members = [self.make_member(qos, protocol) for qos, protocol in KINDS]
         for member in self.members:
             member.agent.wait_status(lambda s: s["forward"]["acked_readings"] > 0, f"{member} delivers")
@@ -61,17 +58,8 @@ class Fleet(EndToEnd):
 
     def finish(self):
         """Ends the inputs and lets everything be delivered; returns for each agent how many readings it took in."""
-        for member in self.members:
-            member.agent.configure({**member.config, "input": []})
-            member.agent.process.send_signal(signal.SIGHUP)
-        taken_in = {}
-        for member in self.members:
-            status = member.agent.wait_status(
-                lambda s: not s["inputs"] and s["buffer"]["readings"] == 0 and s["broker"]["state"] == "connected",
-                f"{member} has delivered all", timeout=60)
-            self.assertEqual(status["buffer"]["dropped_readings"], 0)
-            self.assertEqual(status["buffer"]["refused_readings"], 0)
-            taken_in[member.name] = status["forward"]["acked_readings"]
+        taken_in = {member.name: self.end_inputs(member.agent, member.config)["forward"]["acked_readings"]
+                    for member in self.members}
         self.wait_all_arrived()
         return taken_in
 
