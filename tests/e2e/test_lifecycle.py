@@ -1,10 +1,9 @@
 """Start, stop and reload, as systemd and people do them."""
 import os
 import signal
-import socket
-import threading
 
 from case import EndToEnd, needs
+from service_manager import ServiceManager
 from waiting import wait_until
 
 
@@ -98,34 +97,6 @@ class Reload(EndToEnd):
         before = agent.status()
         self.assertEqual(before["inputs"][0]["restarts"], 0)
         agent.wait_status(lambda s: s["buffer"]["readings"] > before["buffer"]["readings"], "further readings")
-
-
-class ServiceManager:
-    """Receives what the agent tells systemd."""
-
-    def __init__(self, directory):
-        self.path = os.path.join(directory, "notify")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.path)
-        self._lines = []
-        self._lock = threading.Lock()
-        threading.Thread(target=self._receive, daemon=True).start()
-
-    def lines(self, start=""):
-        with self._lock:
-            return [line for line in self._lines if line.startswith(start)]
-
-    def stop(self):
-        self._socket.close()
-
-    def _receive(self):
-        while True:
-            try:
-                text = self._socket.recv(65536).decode()
-            except OSError:
-                return
-            with self._lock:
-                self._lines += text.splitlines()
 
 
 class Service(EndToEnd):
