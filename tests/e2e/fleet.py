@@ -61,6 +61,8 @@ class Fleet(EndToEnd):
         taken_in = {member.name: self.end_inputs(member.agent, member.config)["forward"]["acked_readings"]
                     for member in self.members}
         self.wait_all_arrived()
+        for member in self.members:
+            self.assertNotIn("no acknowledgement", member.agent.log(), f"{member} had something in flight that nobody answered")
         return taken_in
 
     def check_all_there(self, member, taken_in):

@@ -88,6 +88,7 @@ class Disconnects(Fleet):
 class Restarts(Fleet):
     @needs(timeout=90 + 5 * RESTARTS, processors=2)
     def test_broker_restarts_with_session_kept_and_lost_lose_nothing(self):
+        self.resume_sessions()
         losses = {member.name: [] for member in self.members}  # how many messages had come when the session was lost
         for number in range(RESTARTS):
             if number % 2:
@@ -100,7 +101,7 @@ class Restarts(Fleet):
                 self.broker.stop()
                 self.broker.start()
             for member in self.members:
-                self.wait_delivers_again(member, number + 1)
+                self.wait_delivers_again(member, number + 2)
         taken_in = self.finish()
         for member in self.members:
             messages = self.messages(member)
@@ -109,9 +110,16 @@ class Restarts(Fleet):
             with self.subTest(member.name):
                 if member.qos > 0:
                     self.check_all_there(member, taken_in[member.name])
-                self.assertLessEqual(extra(messages), WINDOW * RESTARTS)
+                # Cutting all once is a disconnect too.
+                self.assertLessEqual(extra(messages), WINDOW * (RESTARTS + 1))
                 if member.qos == 2:
                     self.check_repeats_only_over_a_loss(messages, losses[member.name])
+
+    def resume_sessions(self):
+        """mosquitto 2.0.11 saves no session whose latest connection began clean, as the first one of an agent does."""
+        for member in self.members:
+            member.proxy.cut()
+            self.wait_delivers_again(member, 1)
 
     def restart_without_sessions(self):
         """What the broker acknowledged is with the subscriber before it dies: brokers lose messages too, agents must not."""
