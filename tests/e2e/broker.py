@@ -47,6 +47,8 @@ class Broker:
         lines += [*extra, f"user {getpass.getuser()}", f"persistence {'false' if plain else 'true'}",
                   f"persistence_location {directory}/", "max_queued_messages 0",
                   f"log_type {'error' if plain else 'all'}", "log_timestamp false", f"log_dest file {self.log_path}"]
+        listeners = [line.split() for line in lines if line.startswith("listener ")]
+        self._places = [((address or ["127.0.0.1"])[0], int(port)) for _, port, *address in listeners]
         with open(self._config, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
@@ -90,8 +92,12 @@ class Broker:
     def _listens(self):
         if self._process.poll() is not None:
             raise AssertionError("mosquitto ended; its log: " + self.log())
+        return all(map(self._takes_connections, self._places))
+
+    @staticmethod
+    def _takes_connections(place):
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex(place) == 0
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class EndToEnd(unittest.TestCase):
         agent.configure({**config, "input": []})
         agent.process.send_signal(signal.SIGHUP)
         status = agent.wait_status(lambda s: not s["inputs"] and s["buffer"]["readings"] == 0
-                                   and s["broker"]["state"] == "connected", "all delivered", timeout=60)
+                                   and s["broker"]["state"] == "connected", "all delivered", timeout=120)
         self.assertEqual(status["buffer"]["dropped_readings"], 0)
         self.assertEqual(status["buffer"]["refused_readings"], 0)
         return status
