@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import signal
 import sys
 import tempfile
 import unittest
@@ -61,6 +62,15 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(status["buffer"]["dropped_readings"], 0)
         self.assertEqual(status["buffer"]["refused_readings"], 0)
         return status
+
+    def start_before(self, agent, broker):
+        """Starts the broker and a subscriber that is there before the agent, which is running, can connect."""
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        try:
+            broker.start()
+            return self.make_subscriber(broker)
+        finally:
+            os.kill(agent.process.pid, signal.SIGCONT)
 
     def make_agent(self, config, started=True, environment=None, directory=None):
         agent = Agent(directory or self.make_directory("agent"), config)
