@@ -124,8 +124,10 @@ void run(std::size_t agents) {
     for (const Settings& settings : all_settings)
         for (const Outage& outage : outages)
             for (const double limit : {0.0, 5'000.0})
-                print_row(settings, outage.name, limit,
-                          simulate(settings, outage.time, agents, limit > 0 ? limit / scale : fleet), scale);
+                print_row(
+                    settings, outage.name, limit,
+                    simulate(settings, outage.time, agents, limit > 0 ? std::max(1.0, limit / scale) : fleet),
+                    scale);
 }
 
 }  // namespace
