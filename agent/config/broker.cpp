@@ -97,7 +97,7 @@ BrokerConfig read_broker(Section& section, const AgentConfig& agent) {
     broker.topic = section.text("topic", check_topic_template, broker.topic);
     broker.status_topic = read_status_topic(section, agent);
     broker.max_in_flight = section.integer("max_in_flight", 1, 65'535, broker.max_in_flight);
-    broker.user_properties = section.boolean("user_properties", broker.user_properties);
+    broker.properties = section.boolean("properties", broker.properties);
     broker.expire_messages = section.boolean("message_expiry", broker.expire_messages);
     broker.ack_timeout = section.duration("ack_timeout", 100ms, 1h, broker.ack_timeout);
     broker.backoff_initial = section.duration("backoff_initial", 10ms, 1h, broker.backoff_initial);

@@ -64,7 +64,7 @@ struct BrokerConfig {
     std::string topic = "holdfast/{agent}/{input}";
     std::string status_topic = "holdfast/{agent}/status";  // template already expanded; empty: off
     std::uint32_t max_in_flight = 20;
-    bool user_properties = true;                  // MQTT 5: id, agent, input and count beside the payload
+    bool properties = false;         // MQTT 5: content type, id, agent, input and count beside the payload
     bool expire_messages = false;                 // MQTT 5: after the buffer's max_age
     std::optional<std::uint32_t> message_expiry;  // what follows from that, in seconds
     std::chrono::milliseconds ack_timeout{30'000};

@@ -1,6 +1,7 @@
 #include "forward/dialer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace holdfast {
 namespace {
@@ -17,6 +18,8 @@ constexpr auto connection_rate_wait = 30s;
 // How soon after a failure a report of the network may bring the next attempt forward.
 constexpr auto flap_wait = 1s;
 constexpr auto refused_flap_wait = 5s;
+// And at most, when it did not help again and again.
+constexpr std::chrono::seconds longest_hint_wait = 60s;
 
 }  // namespace
 
@@ -24,7 +27,8 @@ Dialer::Dialer(const BrokerConfig& config, std::uint64_t seed)
     : configured_(config.protocol),
       protocols_(config.servers.size(), configured_ == Protocol::automatic ? Protocol::v5 : configured_),
       backoff_max_(config.backoff_max),
-      backoff_(config.backoff_initial, config.backoff_max, seed) {}
+      backoff_(config.backoff_initial, config.backoff_max, seed),
+      hint_wait_(flap_wait) {}
 
 void Dialer::start(MonoTime now) {
     next_at_ = now + backoff_.next();
@@ -43,6 +47,8 @@ Dialer::Attempt Dialer::begin() {
 void Dialer::connected(MonoTime now) {
     connected_at_ = now;
     refused_ = false;
+    hinted_ = false;
+    hint_wait_ = flap_wait;
     session_ = Session{server_, protocols_[server_]};
 }
 
@@ -80,6 +86,7 @@ void Dialer::schedule(const LinkFailure& failure, MonoTime now) {
     else if (failure.code == connection_rate_exceeded)
         floor = connection_rate_wait;
     failed_at_ = now;
+    hint_wait_ = std::exchange(hinted_, false) ? std::min(hint_wait_ * 2, longest_hint_wait) : flap_wait;
     next_at_ = now + backoff_.next(floor);
 }
 
@@ -89,8 +96,11 @@ void Dialer::prefer_first_server() {
 }
 
 void Dialer::network_changed(MonoTime now) {
-    const auto soonest = std::max(now, failed_at_ + (refused_ ? refused_flap_wait : flap_wait));
-    next_at_ = std::min(next_at_, soonest);
+    const std::chrono::seconds least = refused_ ? refused_flap_wait : flap_wait;
+    const MonoTime soonest = std::max(now, failed_at_ + std::max(least, hint_wait_));
+    if (soonest >= next_at_) return;
+    next_at_ = soonest;
+    hinted_ = true;
 }
 
 }  // namespace holdfast

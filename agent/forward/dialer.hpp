@@ -49,7 +49,8 @@ class Dialer {
     void forget_session() { session_.reset(); }
     // The next connection is to the first server, and starts clean.
     void prefer_first_server();
-    // A link or route came up: try now, but not right after a failure, for links flap.
+    // A link, address or route came up: try now, but not right after a failure, for links flap, and ever
+    // later while that does not help, for some networks report all the time.
     void network_changed(MonoTime now);
 
   private:
@@ -70,6 +71,8 @@ class Dialer {
     MonoTime next_at_{};
     MonoTime connected_at_{};
     MonoTime failed_at_{};
+    bool hinted_ = false;             // the next attempt was brought forward
+    std::chrono::seconds hint_wait_;  // from a failure to the next attempt by a hint
     bool acknowledged_ = false;
     bool refused_ = false;
     std::optional<Session> session_;  // that the transport and the broker share

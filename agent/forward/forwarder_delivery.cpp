@@ -127,9 +127,9 @@ Result<Forwarder::Encoded> Forwarder::encode(const Batch& batch) {
 // What MQTT 5 can say beside the payload, so that a consumer need not parse it to route or count.
 void Forwarder::describe(Message& message, const BatchHeader& header) const {
     if (attempt_.protocol != Protocol::v5) return;
+    message.expiry_s = config_.message_expiry;
+    if (!config_.properties) return;
     message.content_type = "application/json";
-    if (config_.message_expiry) message.expiry_s = config_.message_expiry;
-    if (!config_.user_properties) return;
     message.user = {{"id", message_id(identity_.epoch, seq_of_message(header))},
                     {"agent", identity_.agent_id},
                     {"input", header.input},

@@ -220,7 +220,8 @@ void Worker::on(command::Probe& probe) {
 // Paho would wait for a name server with its lock in its hand, and try one address.
 tl::expected<UniqueFd, LinkFailure> Worker::reach(const command::Connect& connect, MonoTime deadline) {
     const ConnectRequest& request = connect.request;
-    if (uses_tls(request.server.scheme))
+    // Files that were checked when they were copied need no second look.
+    if (uses_tls(request.server.scheme) && !request.files)
         if (auto failure = check_tls_files(request.tls)) return tl::unexpected(std::move(*failure));
     const auto passing = [](const Error& error) {
         return tl::unexpected(LinkFailure{LinkFailure::Class::passing, 0, error.text});
@@ -254,18 +255,18 @@ void Worker::on(command::Watch&) {
 // A server that does not answer PINGREQ: Paho would notice after two and a half times the keep alive time.
 void Worker::look_for_silence() {
     listen_again_.reset();
-    const auto silence = link_ && gate.is_up() ? link_->silence() : std::nullopt;
-    if (!silence) return;
+    if (!link_ || !gate.is_up()) return;
+    const auto silence = link_->silence().value_or(0ms);
     const std::chrono::milliseconds longest = longest_silence(current_.request.keep_alive);
-    if (*silence < longest) {
+    if (silence < longest) {
         listen_again_ =
-            std::chrono::steady_clock::now() + std::max<std::chrono::milliseconds>(longest - *silence, 100ms);
+            std::chrono::steady_clock::now() + std::max<std::chrono::milliseconds>(longest - silence, 100ms);
         return;
     }
     gate.ended(current_.attempt,
                transport::ConnectionLost{
                    {LinkFailure::Class::passing, 0,
-                    "nothing heard from the broker for " + std::to_string(silence->count() / 1000) + " s"}});
+                    "nothing heard from the broker for " + std::to_string(silence.count() / 1000) + " s"}});
     release();
 }
 
@@ -292,9 +293,10 @@ void Worker::release() {
 }
 
 void Worker::abandon() {
+    std::unique_ptr<PahoLink> ended;  // destroyed without the lock, for that may take long
     const std::lock_guard lock(link_mutex_);
     if (link_) link_->give_up();
-    link_.reset();
+    ended = std::move(link_);
 }
 
 void Worker::on(command::Unreachable& unreachable) {

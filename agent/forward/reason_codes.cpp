@@ -50,8 +50,11 @@ constexpr std::array reasons = {
     Reason{0x9B, Class::person, "the broker does not offer this quality of service: lower qos"},
     Reason{0x9C, Class::passing, "the broker asks to use another server for now"},
     Reason{0x9D, Class::passing, "the broker has moved: check servers"},
+    Reason{0x9E, Class::person, "the broker does not offer shared subscriptions"},
     Reason{0x9F, Class::passing, "too many connections at a time"},
     Reason{0xA0, Class::passing, "the longest time the broker allows for a connection is over"},
+    Reason{0xA1, Class::person, "the broker does not offer subscription identifiers"},
+    Reason{0xA2, Class::person, "the broker does not offer wildcards in topic filters"},
 };
 
 // 3.1.1 numbers its five refusals from 1; each has its like in MQTT 5.

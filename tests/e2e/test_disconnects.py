@@ -38,12 +38,17 @@ class Disconnects(Fleet):
                        timeout=60 + 2 * DISCONNECTS, interval=0.1)
         known = self.hold_back()
         taken_in = self.finish()
+        for member, messages in self.results(taken_in):
+            with self.subTest(member.name):
+                self.check(member, messages, taken_in[member.name], known[member.name])
+
+    def results(self, taken_in):
+        """Each member with its messages, once it has said how many came again."""
         for member in self.members:
             messages = self.messages(member)
             print(f"{member}: {taken_in[member.name]} readings in {len(messages)} messages, {extra(messages)} again",
                   flush=True)
-            with self.subTest(member.name):
-                self.check(member, messages, taken_in[member.name], known[member.name])
+            yield member, messages
 
     def hold_back(self):
         """An outage at the end, for QoS 0: returns for each agent how many readings count as delivered during it, and how
@@ -103,10 +108,7 @@ class Restarts(Fleet):
             for member in self.members:
                 self.wait_delivers_again(member, number + 2)
         taken_in = self.finish()
-        for member in self.members:
-            messages = self.messages(member)
-            print(f"{member}: {taken_in[member.name]} readings in {len(messages)} messages, {extra(messages)} again",
-                  flush=True)
+        for member, messages in self.results(taken_in):
             with self.subTest(member.name):
                 if member.qos > 0:
                     self.check_all_there(member, taken_in[member.name])

@@ -367,7 +367,7 @@ TEST(Forwarder, RefusesWhatIsTooLargeForTheBroker) {
 TEST(Forwarder, SendsWhatJustFitsThePacketLimit) {
     const Batch batch = simple_batch(1, "host", 10);
     BrokerConfig config = without_status();
-    config.user_properties = false;
+    config.properties = true;
     Bench probe(config);
     probe.connect();
     probe.forwarder.offered({batch});
@@ -375,9 +375,12 @@ TEST(Forwarder, SendsWhatJustFitsThePacketLimit) {
     const auto& message = probe.messages.at(0).message;
     ASSERT_GT(message.payload.size(), 127U);
     // The QoS 1 PUBLISH: fixed header 1 + 2, length of the topic 2, topic, packet id 2, length of the
-    // properties 1, content type 3 and its text, payload.
-    const std::size_t packet =
-        3 + 2 + message.topic.size() + 2 + 1 + 3 + message.content_type.size() + message.payload.size();
+    // properties 1, content type 3 and its text, each user property 5 and its texts, payload.
+    std::size_t properties = 3 + message.content_type.size();
+    for (const auto& [name, value] : message.user)
+        properties += 5 + name.size() + value.size();
+    ASSERT_LT(properties, 128U);
+    const std::size_t packet = 3 + 2 + message.topic.size() + 2 + 1 + properties + message.payload.size();
     for (const std::size_t limit : {packet, packet - 1}) {
         Bench bench(config);
         transport::Connected answer;
@@ -456,6 +459,7 @@ TEST(Forwarder, CountsNonFiniteNumbersOnceAMessage) {
 TEST(Forwarder, TellsWhatAMessageHoldsBesideItByMqtt5Only) {
     BrokerConfig config = without_status();
     config.message_expiry = 3600;
+    config.properties = true;
     for (const Protocol protocol : {Protocol::v5, Protocol::v3_1_1}) {
         config.protocol = protocol;
         Bench bench(config);

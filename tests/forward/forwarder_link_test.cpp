@@ -599,5 +599,21 @@ TEST(Forwarder, GivesBackWhatIsReadyWhenARenewalDoesNotComeThrough) {
     EXPECT_EQ(bench.given_back, (Seqs{2}));
 }
 
+TEST(Forwarder, WaitsLongerForANetworkThatReportsAllTheTimeToNoAvail) {
+    BrokerConfig config = without_status();
+    config.backoff_initial = config.backoff_max = 24h;
+    Bench bench(config);
+    (void)bench.until_attempt();
+    for (const auto expected : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+        bench.tell(transport::ConnectFailed{passing()});
+        bench.forwarder.network_changed(bench.clock.now());
+        EXPECT_EQ(bench.until_attempt(), expected);
+    }
+    bench.tell(transport::Connected{});
+    bench.tell(transport::ConnectionLost{passing()});
+    bench.forwarder.network_changed(bench.clock.now());
+    EXPECT_EQ(bench.until_attempt(), 1s);
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -60,9 +60,9 @@ make_root() {
     mmdebstrap --variant=minbase --format=directory --include=$tools --skip=cleanup/apt "${options[@]}" \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --customize-hook="copy-in $deb /root" \
-        --customize-hook="chroot \"\$1\" apt-get -qq -y --download-only install /root/$(basename "$deb")" \
-        --customize-hook="rm \"\$1/root/$(basename "$deb")\"" \
+        --customize-hook="copy-in $deb /srv" \
+        --customize-hook="chroot \"\$1\" apt-get -qq -y --download-only install /srv/$(basename "$deb")" \
+        --customize-hook="rm \"\$1/srv/$(basename "$deb")\"" \
         --customize-hook='rm -f "$1/etc/machine-id" "$1/etc/resolv.conf"; : >"$1/etc/machine-id"; : >"$1/etc/resolv.conf"' \
         --customize-hook='chroot "$1" systemctl -q disable mosquitto.service apt-daily.timer apt-daily-upgrade.timer' \
         $release "$root.new" "$sources" >"$work/mmdebstrap.log" 2>&1 || { tail -20 "$work/mmdebstrap.log"; return 1; }
