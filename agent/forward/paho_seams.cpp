@@ -82,6 +82,7 @@ struct Surroundings {
     std::atomic<pthread_cond_t*> sender_condition = nullptr;
     std::atomic<pthread_mutex_t*> sender_mutex = nullptr;
     std::atomic<bool> sender_has_work = false;
+    std::atomic<bool> sender_waits = false;
 
     std::mutex mutex;  // of what follows
     std::vector<Dial*> dials;
@@ -316,10 +317,10 @@ PahoHurry::~PahoHurry() {
 
 void wake_paho_sender() {
     Surroundings& all = surroundings();
-    // First: the sender tells of its mutex before it looks at this.
+    // First: the sender says that it waits before it looks at this.
     all.sender_has_work = true;
+    if (!all.sender_waits) return;
     pthread_mutex_t* mutex = all.sender_mutex;
-    if (mutex == nullptr) return;
     ::pthread_mutex_lock(mutex);
     ::pthread_cond_signal(all.sender_condition);
     ::pthread_mutex_unlock(mutex);
@@ -425,11 +426,16 @@ int wait_for_work(pthread_cond_t* condition, pthread_mutex_t* mutex, const times
     Surroundings& around = surroundings();
     around.sender_condition = condition;
     around.sender_mutex = mutex;
-    if (around.sender_has_work.exchange(false)) return ETIMEDOUT;
+    around.sender_waits = true;
+    if (around.sender_has_work.exchange(false)) {
+        around.sender_waits = false;
+        return ETIMEDOUT;
+    }
     timespec latest{};
     ::clock_gettime(CLOCK_MONOTONIC, &latest);
     ++latest.tv_sec;
     const int result = ::pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &latest);
+    around.sender_waits = false;
     around.sender_has_work = false;
     return result;
 }

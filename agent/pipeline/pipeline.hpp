@@ -52,6 +52,7 @@ class Pipeline {
     };
     Input* find(const std::string& name);
     void close(Input& input);
+    void look_at_clock();
     Batcher::Stamp stamp() const;
 
     AgentConfig agent_;
@@ -60,7 +61,8 @@ class Pipeline {
     Append append_;
     Micros patience_;  // with the open batch: a tenth of max_delay is kept for the way to the broker
     BootId boot_;
-    bool synchronised_;  // as of the last batch that was closed: asking takes a system call
+    bool synchronised_;  // as of the last batch that was closed: asking takes a system call, so at intervals
+    MonoTime clock_due_{};  // to be looked at again
     Micros longest_wait_ = std::chrono::hours(24 * 365);  // no limit
     std::map<std::string, std::unique_ptr<Input>> inputs_;
     Input* last_ = nullptr;  // readings come in runs of one input
