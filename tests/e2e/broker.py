@@ -112,12 +112,12 @@ class Received:
 class Subscriber:
     """Subscribes with a lasting session before it returns; reconnects and subscribes by itself when the broker comes back."""
 
-    def __init__(self, port, ca_file, filters=("#",), qos=2, pair=None, credentials=None):
+    def __init__(self, port, ca_file, filters=("#",), qos=2, pair=None, credentials=None, client_id=None):
         self._lock = threading.Lock()
         self._messages = []
         self._ready = threading.Event()
         self._filters = [(topic, qos) for topic in filters]
-        self._client = paho.Client(client_id=f"collector-{random.getrandbits(32):x}", clean_session=False)
+        self._client = paho.Client(client_id or f"collector-{random.getrandbits(32):x}", clean_session=False)
         if ca_file:
             self._client.tls_set(ca_file, certfile=pair and pair.cert, keyfile=pair and pair.key,
                                  tls_version=ssl.PROTOCOL_TLS_CLIENT)
