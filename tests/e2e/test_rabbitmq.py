@@ -2,7 +2,6 @@
 import os
 import unittest
 
-from agent import to_toml
 from broker import Subscriber
 from case import EndToEnd, needs
 from rabbitmq import INSTALLED, RabbitMq, section
@@ -36,10 +35,8 @@ class RabbitMqTest(EndToEnd):
             "/etc/holdfast/password": password_file, "/etc/holdfast/ca.crt": self.authority.cert,
             **{f"rabbit{number}.example.com:8883": f"localhost:{node.port}"
                for number, node in zip((1, 2, 3), nodes)}})
-        rest = self.config(None, self.simulator(rate=RATE, count=COUNT))
-        rest["batch"]["max_readings"] = 10  # so that many messages are on their way
-        del rest["broker"]
-        return self.make_agent(to_toml(rest) + broker)
+        # Small batches, so that many messages are on their way.
+        return self.make_documented_agent(broker, self.simulator(rate=RATE, count=COUNT), max_readings=10)
 
     def wait_acknowledged(self, agent, least):
         agent.wait_status(lambda s: s["forward"]["acked_readings"] >= least, f"{least} readings acknowledged", 90)
