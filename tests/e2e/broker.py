@@ -30,23 +30,27 @@ def free_port():
 class Broker:
     """`extra` is appended to the listener's configuration; the port stays the same over stop() and start().
 
-    A `plain` one keeps no sessions and logs errors only: for benchmarks."""
+    A `plain` one keeps no sessions and logs errors only: for benchmarks. A `recipe` is the configuration instead of ours,
+    as a function of the port."""
 
-    def __init__(self, directory, authority, server_pair, tls=True, extra=(), plain=False):
+    def __init__(self, directory, authority, server_pair, tls=True, extra=(), plain=False, recipe=None):
         self.port = free_port()
         self.log_path = os.path.join(directory, "mosquitto.log")
         self._config = os.path.join(directory, "mosquitto.conf")
         self._database = os.path.join(directory, "mosquitto.db")
         self._process = None
-        lines = [f"listener {self.port} 127.0.0.1"]
-        if tls:
-            lines += [f"cafile {authority.cert}", f"certfile {server_pair.cert}", f"keyfile {server_pair.key}"]
-        if not any(line.startswith("password_file") for line in extra):
-            lines.append("allow_anonymous true")
-        # Sessions survive a restart, so that the subscriber misses nothing; no limit makes the broker itself lose messages.
-        lines += [*extra, f"user {getpass.getuser()}", f"persistence {'false' if plain else 'true'}",
-                  f"persistence_location {directory}/", "max_queued_messages 0",
-                  f"log_type {'error' if plain else 'all'}", "log_timestamp false", f"log_dest file {self.log_path}"]
+        lines = [f"user {getpass.getuser()}", f"persistence_location {directory}/",
+                 f"log_type {'error' if plain else 'all'}", "log_timestamp false", f"log_dest file {self.log_path}"]
+        if recipe:
+            lines += recipe(self.port).splitlines()
+        else:
+            lines.append(f"listener {self.port} 127.0.0.1")
+            if tls:
+                lines += [f"cafile {authority.cert}", f"certfile {server_pair.cert}", f"keyfile {server_pair.key}"]
+            if not any(line.startswith("password_file") for line in extra):
+                lines.append("allow_anonymous true")
+            # Sessions survive a restart, so that the subscriber misses nothing; no limit makes the broker itself lose messages.
+            lines += [*extra, f"persistence {'false' if plain else 'true'}", "max_queued_messages 0"]
         listeners = [line.split() for line in lines if line.startswith("listener ")]
         self._places = [((address or ["127.0.0.1"])[0], int(port)) for _, port, *address in listeners]
         with open(self._config, "w", encoding="utf-8") as file:
@@ -112,12 +116,12 @@ class Received:
 class Subscriber:
     """Subscribes with a lasting session before it returns; reconnects and subscribes by itself when the broker comes back."""
 
-    def __init__(self, port, ca_file, filters=("#",), qos=2, pair=None, credentials=None):
+    def __init__(self, port, ca_file, filters=("#",), qos=2, pair=None, credentials=None, client_id=None):
         self._lock = threading.Lock()
         self._messages = []
         self._ready = threading.Event()
         self._filters = [(topic, qos) for topic in filters]
-        self._client = paho.Client(client_id=f"collector-{random.getrandbits(32):x}", clean_session=False)
+        self._client = paho.Client(client_id or f"collector-{random.getrandbits(32):x}", clean_session=False)
         if ca_file:
             self._client.tls_set(ca_file, certfile=pair and pair.cert, keyfile=pair and pair.key,
                                  tls_version=ssl.PROTOCOL_TLS_CLIENT)

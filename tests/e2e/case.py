@@ -2,12 +2,11 @@
 import os
 import shutil
 import signal
-import signal
 import sys
 import tempfile
 import unittest
 
-from agent import HOLDFAST, Agent
+from agent import HOLDFAST, Agent, to_toml
 from broker import Broker, Subscriber
 from certificates import Authority
 from messages import Tally
@@ -36,8 +35,8 @@ class EndToEnd(unittest.TestCase):
         self.agents = []
         self.brokers = []
 
-    def make_broker(self, *extra, tls=True, started=True):
-        broker = Broker(self.make_directory("broker"), self.authority, self.server_pair, tls, extra)
+    def make_broker(self, *extra, tls=True, started=True, recipe=None):
+        broker = Broker(self.make_directory("broker"), self.authority, self.server_pair, tls, extra, recipe=recipe)
         self.brokers.append(broker)
         self.addCleanup(broker.stop)
         return broker.start() if started else broker
@@ -77,6 +76,13 @@ class EndToEnd(unittest.TestCase):
         self.agents.append(agent)
         self.addCleanup(agent.cleanup)
         return agent.start(environment) if started else agent
+
+    def make_documented_agent(self, broker, simulator, max_readings):
+        """With the [broker] of a document, which is text."""
+        rest = self.config(None, simulator)
+        del rest["broker"]
+        rest["batch"]["max_readings"] = max_readings
+        return self.make_agent(to_toml(rest) + broker)
 
     def make_directory(self, prefix):
         return tempfile.mkdtemp(prefix=prefix + "-", dir=self.directory)
