@@ -4,6 +4,7 @@
 #include "cli/command.hpp"
 #include "cli/connection.hpp"
 #include "daemon/agent.hpp"
+#include "forward/connect_request.hpp"
 #include "forward/diagnose.hpp"
 #include "forward/tls_policy.hpp"
 #include "model/topic.hpp"
@@ -50,8 +51,10 @@ class Visit {
     }
 
     void look() {
+        const auto proxy = read_proxy_access(config_.broker);
+        if (!proxy) return step(false, "proxy", proxy.error().text);
         const ServerDiagnosis diagnosis =
-            diagnose_server(server_, config_.broker.tls, config_.broker.connect_timeout);
+            diagnose_server(server_, config_.broker.tls, config_.broker.connect_timeout, *proxy);
         for (const ServerDiagnosis::Step& s : diagnosis.steps)
             step(s.ok, s.name, s.text);
         if (diagnosis.failure || !diagnosis.days_to_expiry) return;

@@ -261,6 +261,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
 std::string Forwarder::describe_link() const {
     std::string text = config_.servers[attempt_.server].url;
     text += attempt_.protocol == Protocol::v5 ? " by MQTT 5" : " by MQTT 3.1.1";
+    if (config_.proxy) text += " through " + config_.proxy->url;
     if (limits_.maximum_qos < config_.qos)
         text += ", which takes QoS " + std::to_string(limits_.maximum_qos) + " at most: sending with that";
     if (config_.retain && !limits_.retain_available) text += ", which retains nothing";
