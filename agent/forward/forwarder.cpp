@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "forward/reason_codes.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -21,6 +23,8 @@ constexpr auto renew_grace = 5s;
 // A first server that was away is gone back to when it could be reached at so many probes in a row.
 constexpr auto probe_interval = 60s;
 constexpr unsigned probes_to_trust = 3;
+
+constexpr auto short_link = 60s;
 
 constexpr MonoTime at_once{};
 
@@ -245,7 +249,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     reachable_in_a_row_ = 0;
     next_probe_.reset();
     if (attempt_.server != 0) next_probe_ = now + probe_interval;
-    last_answer_ = now;
+    connected_at_ = last_answer_ = now;
     paused_until_.reset();
     status_due_ = true;
     if (connections_++ > 0) ++status_.reconnects;
@@ -304,9 +308,19 @@ void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
 }
 
 void Forwarder::on(const transport::ConnectionLost& event, MonoTime now) {
-    if (online()) link_lost(event.failure, now);
+    if (online()) {
+        note_end(event.failure, now);
+        link_lost(event.failure, now);
+    }
     if (phase_ == Phase::turning) connect(now);
     if (phase_ == Phase::leaving) finish();
+}
+
+// What tells of another client with our id: by MQTT 5 a broker may say so, else it just closes.
+void Forwarder::note_end(const LinkFailure& failure, MonoTime now) {
+    const bool is_short = failure.code == 0 && now - connected_at_ < short_link;
+    status_.short_links = is_short ? status_.short_links + 1 : 0;
+    if (failure.code == session_taken_over) ++status_.takeovers;
 }
 
 void Forwarder::leave_silent_broker(MonoTime now) {
