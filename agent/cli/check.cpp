@@ -3,7 +3,9 @@
 
 #include "cli/command.hpp"
 #include "cli/connection.hpp"
+#include "cli/namesake.hpp"
 #include "daemon/agent.hpp"
+#include "forward/connect_request.hpp"
 #include "forward/diagnose.hpp"
 #include "forward/tls_policy.hpp"
 #include "model/topic.hpp"
@@ -29,13 +31,14 @@ std::string describe_limits(const BrokerConfig& config, const BrokerLimits& limi
 // Goes through the steps to one server, each on a line: "ok" or "FAILED".
 class Visit {
   public:
-    Visit(const Config& config, const Server& server, Log& log)
-        : config_(config), server_(server), log_(log), out_(server.url + "\n") {}
+    Visit(const Config& config, const Server& server, const Places& places, Log& log)
+        : config_(config), server_(server), places_(places), log_(log), out_(server.url + "\n") {}
 
     // False when a step failed, or nobody reads what is printed.
     bool run(bool publish) {
         look();
         if (reached_) log_in(publish);
+        if (reached_) judge_client_id();
         return print(out_) && reached_;
     }
 
@@ -50,18 +53,24 @@ class Visit {
     }
 
     void look() {
+        const auto proxy = read_proxy_access(config_.broker);
+        if (!proxy) return step(false, "proxy", proxy.error().text);
         const ServerDiagnosis diagnosis =
-            diagnose_server(server_, config_.broker.tls, config_.broker.connect_timeout);
+            diagnose_server(server_, config_.broker.tls, config_.broker.connect_timeout, *proxy);
         for (const ServerDiagnosis::Step& s : diagnosis.steps)
             step(s.ok, s.name, s.text);
         if (diagnosis.failure || !diagnosis.days_to_expiry) return;
+        const TlsConfig& tls = config_.broker.tls;
+        line(tls.verify ? "ok" : "warning", "certificate",
+             "for " + diagnosis.certificate_name +
+                 (tls.verify ? ", and its chain leads to a CA in " + tls.ca_file.string()
+                             : ", and nobody verified it: verify = false"));
         line(*diagnosis.days_to_expiry > 30 ? "ok" : "warning", "expiry",
-             "the certificate of the server, for " + diagnosis.certificate_name + ", ends in " +
-                 std::to_string(*diagnosis.days_to_expiry) + " days");
+             "the certificate of the server ends in " + std::to_string(*diagnosis.days_to_expiry) + " days");
     }
 
     void log_in(bool publish) {
-        Connection connection(config_.broker, "-check-", log_);
+        Connection connection(config_.broker, client_id_beside(config_.broker, "-check-"), log_);
         const auto failure = connection.open(server_);
         const bool v5 = connection.protocol() == Protocol::v5;
         step(!failure, "connect",
@@ -71,6 +80,13 @@ class Visit {
         if (v5) line("ok", "limits", describe_limits(config_.broker, connection.answer().limits));
         if (publish) try_to_publish(connection);
         connection.close();
+    }
+
+    void judge_client_id() {
+        if (config_.broker.client_id.empty()) return step(true, "client id", "the broker gives one");
+        const auto finding = look_for_namesake(places_.control_socket(), config_.broker, server_, log_);
+        if (finding.kind == NamesakeFinding::Kind::perhaps) return line("warning", "client id", finding.text);
+        step(finding.kind == NamesakeFinding::Kind::none, "client id", finding.text);
     }
 
     void try_to_publish(Connection& connection) {
@@ -92,23 +108,24 @@ class Visit {
 
     const Config& config_;
     const Server& server_;
+    const Places& places_;
     Log& log_;
     std::string out_;
     bool reached_ = true;
 };
 
-int check_online(const Config& config, bool publish) {
+int check_online(const Config& config, const Arguments& arguments) {
     prepare_process();
     if (config.broker.servers.empty())
         return complain({Error::Kind::config, "no server is configured: set servers under [broker]"});
     StderrLog log(StderrLog::Style::plain);
     log.set_level(LogLevel::error);
-    const SystemClock clock;
-    if (!clock.synchronised())
-        print("note: the clock is not synchronised; certificates may look expired or not yet valid\n");
+    print(SystemClock().synchronised()
+              ? "clock: synchronised\n"
+              : "clock: not synchronised; certificates may look expired or not yet valid\n");
     bool all = true;
     for (const Server& server : config.broker.servers)
-        all = Visit(config, server, log).run(publish) && all;
+        all = Visit(config, server, arguments.places, log).run(arguments.publish) && all;
     return all ? done : failed;
 }
 
@@ -127,7 +144,7 @@ int check(const Arguments& arguments) {
     if (const auto wrong = tls ? check_tls_files(config.broker.tls) : std::nullopt)
         text += "warning: no server can be reached until this is mended: " + wrong->text + "\n";
     if (!print(text)) return failed;
-    return arguments.online ? check_online(config, arguments.publish) : done;
+    return arguments.online ? check_online(config, arguments) : done;
 }
 
 }  // namespace holdfast::cli

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <random>
+#include <utility>
 
 #include "forward/connect_request.hpp"
 #include "forward/paho_transport.hpp"
@@ -17,68 +18,67 @@ std::string random_digits() {
 
 }  // namespace
 
-Connection::Connection(const BrokerConfig& config, std::string_view suffix, Log& log)
+std::string client_id_beside(const BrokerConfig& config, std::string_view suffix) {
+    return config.client_id + std::string(suffix) + random_digits();
+}
+
+Connection::Connection(const BrokerConfig& config, std::string client_id, Log& log)
     : config_(config),
-      client_id_(config.client_id + std::string(suffix) + random_digits()),
+      client_id_(std::move(client_id)),
       transport_(
           make_paho_transport([this](transport::Event event) { events_.post(std::move(event)); }, log)) {}
 
-const std::vector<transport::Event>& Connection::wait(std::optional<MonoTime> deadline) {
-    events_.take(taken_, deadline);
-    return taken_;
+std::optional<transport::Event> Connection::next(std::optional<MonoTime> deadline) {
+    if (given_ == taken_.size()) {
+        given_ = 0;
+        events_.take(taken_, deadline);
+        if (taken_.empty()) return std::nullopt;
+    }
+    return std::move(taken_[given_++]);
 }
 
-std::optional<LinkFailure> Connection::open(const Server& server) {
-    if (config_.protocol != Protocol::automatic) return attempt(server, config_.protocol);
-    const auto failure = attempt(server, Protocol::v5);
+std::optional<LinkFailure> Connection::open(const Server& server, Session session) {
+    if (config_.protocol != Protocol::automatic) return attempt(server, config_.protocol, session);
+    const auto failure = attempt(server, Protocol::v5, session);
     const bool older = failure && failure->kind == LinkFailure::Class::protocol_version;
-    return older ? attempt(server, Protocol::v3_1_1) : failure;
+    return older ? attempt(server, Protocol::v3_1_1, session) : failure;
 }
 
-std::optional<LinkFailure> Connection::attempt(const Server& server, Protocol protocol) {
+std::optional<LinkFailure> Connection::attempt(const Server& server, Protocol protocol, Session session) {
     auto request = make_connect_request(config_, server);
     if (!request) return LinkFailure{LinkFailure::Class::person, 0, request.error().text};
     request->protocol = protocol;
     request->client_id = client_id_;
+    request->clean_start = session == Session::clean;
     transport_->connect(*request);
     const MonoTime deadline = std::chrono::steady_clock::now() + 2 * request->timeout;
-    for (;;) {
-        const auto& events = wait(deadline);
-        if (events.empty()) return LinkFailure{LinkFailure::Class::passing, 0, "no answer in time"};
-        for (const transport::Event& event : events) {
-            if (const auto* connected = std::get_if<transport::Connected>(&event)) {
-                answer_ = *connected;
-                protocol_ = protocol;
-                return std::nullopt;
-            }
-            if (const auto* failed = std::get_if<transport::ConnectFailed>(&event)) return failed->failure;
+    while (const auto event = next(deadline)) {
+        if (const auto* connected = std::get_if<transport::Connected>(&*event)) {
+            answer_ = *connected;
+            protocol_ = protocol;
+            return std::nullopt;
         }
+        if (const auto* failed = std::get_if<transport::ConnectFailed>(&*event)) return failed->failure;
     }
+    return LinkFailure{LinkFailure::Class::passing, 0, "no answer in time"};
 }
 
 std::optional<std::string> Connection::publish(Message message) {
     if (!transport_->publish(1, std::move(message))) return "the connection is gone";
     const MonoTime deadline = std::chrono::steady_clock::now() + config_.connect_timeout;
-    for (;;) {
-        const auto& events = wait(deadline);
-        if (events.empty()) return "the broker does not acknowledge it";
-        for (const transport::Event& event : events) {
-            if (std::holds_alternative<transport::Delivered>(event)) return std::nullopt;
-            if (const auto* refused = std::get_if<transport::DeliveryFailed>(&event)) return refused->text;
-            if (const auto* lost = std::get_if<transport::ConnectionLost>(&event)) return lost->failure.text;
-        }
+    while (const auto event = next(deadline)) {
+        if (std::holds_alternative<transport::Delivered>(*event)) return std::nullopt;
+        if (const auto* refused = std::get_if<transport::DeliveryFailed>(&*event)) return refused->text;
+        if (const auto* lost = std::get_if<transport::ConnectionLost>(&*event)) return lost->failure.text;
     }
+    return "the broker does not acknowledge it";
 }
 
 void Connection::close() {
     transport_->disconnect();
     const MonoTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-    for (;;) {
-        const auto& events = wait(deadline);
-        if (events.empty()) return;
-        for (const transport::Event& event : events)
-            if (std::holds_alternative<transport::Disconnected>(event)) return;
-    }
+    while (const auto event = next(deadline))
+        if (std::holds_alternative<transport::Disconnected>(*event)) return;
 }
 
 }  // namespace holdfast::cli

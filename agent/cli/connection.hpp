@@ -1,9 +1,9 @@
-// A connection to the broker as the agent would make it, under a client id of its own: for the commands that
-// talk to it.
+// A connection to the broker as the agent would make it: for the commands that talk to it.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,36 +14,42 @@
 
 namespace holdfast::cli {
 
+// The agent's id with `suffix` and eight random digits behind it, so as not to take the agent's place.
+std::string client_id_beside(const BrokerConfig& config, std::string_view suffix);
+
 class Connection {
   public:
-    // The client id is the agent's with `suffix` and eight random digits behind it. `config` must outlive
-    // this.
-    Connection(const BrokerConfig& config, std::string_view suffix, Log& log);
+    // `config` must outlive this.
+    Connection(const BrokerConfig& config, std::string client_id, Log& log);
 
+    enum class Session { clean, kept };
     // Waits for the broker's answer; none: connected. Tries MQTT 3.1.1 after 5 when the configuration leaves
     // the choice.
-    std::optional<LinkFailure> open(const Server& server);
+    std::optional<LinkFailure> open(const Server& server, Session session = Session::clean);
     // After open(): what the broker answered, and by which protocol it was asked.
     const transport::Connected& answer() const { return answer_; }
     Protocol protocol() const { return protocol_; }
     // Waits for the broker's answer to it; none: it has it.
     std::optional<std::string> publish(Message message);
-    // Says goodbye; waits two seconds at most.
+    // Says goodbye, which ends the session; waits two seconds at most.
     void close();
+    // Leaves without a word, so that the session stays.
+    void drop() { transport_->drop(); }
 
     void subscribe(const std::vector<std::string>& filters, int qos) { transport_->subscribe(filters, qos); }
-    // Waits for events.
-    const std::vector<transport::Event>& wait(std::optional<MonoTime> deadline);
+    // Waits for the next event; none: the deadline came first.
+    std::optional<transport::Event> next(std::optional<MonoTime> deadline);
 
   private:
-    std::optional<LinkFailure> attempt(const Server& server, Protocol protocol);
+    std::optional<LinkFailure> attempt(const Server& server, Protocol protocol, Session session);
 
     const BrokerConfig& config_;
-    std::string client_id_;
+    const std::string client_id_;
     transport::Connected answer_;
     Protocol protocol_ = Protocol::v5;
     Mailbox<transport::Event> events_;
     std::vector<transport::Event> taken_;
+    std::size_t given_ = 0;  // of those
     std::unique_ptr<Transport> transport_;
 };
 

@@ -34,21 +34,19 @@ std::string json_line(const transport::Received& message) {
 // Prints until the count is reached; the exit code.
 int print_messages(Connection& connection, const Arguments& arguments) {
     long printed = 0;
-    for (;;) {
-        for (const transport::Event& event : connection.wait(std::nullopt)) {
-            if (const auto* lost = std::get_if<transport::ConnectionLost>(&event))
-                return complain({Error::Kind::gone, "connection lost: " + lost->failure.text});
-            if (const auto* answer = std::get_if<transport::Subscribed>(&event);
-                answer && !answer->error.empty())
-                return complain(
-                    {Error::Kind::config, "the broker refuses the subscription: " + answer->error});
-            const auto* message = std::get_if<transport::Received>(&event);
-            if (message == nullptr) continue;
-            if (!print(arguments.json ? json_line(*message) : message->topic + " " + message->payload + "\n"))
-                return failed;
-            if (++printed == arguments.count) return done;
-        }
+    while (const auto event = connection.next(std::nullopt)) {
+        if (const auto* lost = std::get_if<transport::ConnectionLost>(&*event))
+            return complain({Error::Kind::gone, "connection lost: " + lost->failure.text});
+        if (const auto* answer = std::get_if<transport::Subscribed>(&*event);
+            answer && !answer->error.empty())
+            return complain({Error::Kind::config, "the broker refuses the subscription: " + answer->error});
+        const auto* message = std::get_if<transport::Received>(&*event);
+        if (message == nullptr) continue;
+        if (!print(arguments.json ? json_line(*message) : message->topic + " " + message->payload + "\n"))
+            return failed;
+        if (++printed == arguments.count) break;
     }
+    return done;
 }
 
 }  // namespace
@@ -62,7 +60,7 @@ int listen(const Arguments& arguments) {
         return complain({Error::Kind::config, "no server is configured: set servers under [broker]"});
     StderrLog log(StderrLog::Style::plain);
     log.set_level(LogLevel::warning);
-    Connection connection(broker, "-listen-", log);
+    Connection connection(broker, client_id_beside(broker, "-listen-"), log);
     for (const Server& server : broker.servers) {
         if (const auto failure = connection.open(server)) {
             std::fprintf(stderr, "holdfast: %s: %s\n", server.url.c_str(), failure->text.c_str());

@@ -24,6 +24,29 @@ std::vector<Server> read_servers(Section& section) {
     return servers;
 }
 
+Result<void> check_proxy(std::string_view text) {
+    if (text.empty()) return {};
+    const auto proxy = parse_proxy(text);
+    return proxy ? Result<void>() : proxy.error();
+}
+
+std::optional<ProxyConfig> read_proxy(Section& section) {
+    const std::string url = section.text("proxy", check_proxy, {});
+    std::string username = section.text("proxy_username", check_proxy_username, {});
+    std::filesystem::path password_file = section.file("proxy_password_file");
+    for (const char* key : {"proxy_username", "proxy_password_file"})
+        if (section.is_set(key) && !section.is_set("proxy"))
+            section.problem(key, "there is no proxy to say it to: set proxy too");
+    if (section.is_set("proxy_password_file") && !section.is_set("proxy_username"))
+        section.problem("proxy_password_file", "a password needs a user name: set proxy_username too");
+    if (url.empty()) return std::nullopt;
+    auto proxy = parse_proxy(url);
+    if (!proxy) return std::nullopt;  // was a problem already
+    proxy->username = std::move(username);
+    proxy->password_file = std::move(password_file);
+    return std::move(*proxy);
+}
+
 TlsConfig read_tls(Section section) {
     TlsConfig tls;
     tls.ca_file = section.file("ca_file");
@@ -84,6 +107,7 @@ std::string read_status_topic(Section& section, const AgentConfig& agent) {
 BrokerConfig read_broker(Section& section, const AgentConfig& agent) {
     BrokerConfig broker;
     broker.servers = read_servers(section);
+    broker.proxy = read_proxy(section);
     broker.client_id = section.text("client_id", check_client_id, agent.id);
     broker.username = section.text("username", check_username, {});
     broker.password_file = section.file("password_file");

@@ -51,9 +51,20 @@ struct TlsConfig {
     bool operator==(const TlsConfig&) const = default;
 };
 
+// An HTTP proxy that passes connections to the servers on.
+struct ProxyConfig {
+    std::string host;
+    std::uint16_t port = 0;
+    std::string url;       // as configured, for log and status
+    std::string username;  // empty: it asks for none
+    std::filesystem::path password_file;
+    bool operator==(const ProxyConfig&) const = default;
+};
+
 struct BrokerConfig {
-    std::vector<Server> servers;  // empty: the agent only buffers
-    std::string client_id;        // default: agent.id; empty: the broker gives one
+    std::vector<Server> servers;       // empty: the agent only buffers
+    std::optional<ProxyConfig> proxy;  // of all servers
+    std::string client_id;             // default: agent.id; empty: the broker gives one
     std::string username;
     std::filesystem::path password_file;
     Protocol protocol = Protocol::automatic;
@@ -64,8 +75,8 @@ struct BrokerConfig {
     std::string topic = "holdfast/{agent}/{input}";
     std::string status_topic = "holdfast/{agent}/status";  // template already expanded; empty: off
     std::uint32_t max_in_flight = 20;
-    bool properties = false;         // MQTT 5: content type, id, agent, input and count beside the payload
-    bool expire_messages = false;                 // MQTT 5: after the buffer's max_age
+    bool properties = false;       // MQTT 5: content type, id, agent, input and count beside the payload
+    bool expire_messages = false;  // MQTT 5: after the buffer's max_age
     std::optional<std::uint32_t> message_expiry;  // what follows from that, in seconds
     std::chrono::milliseconds ack_timeout{30'000};
     std::chrono::milliseconds backoff_initial{1'000};

@@ -88,6 +88,19 @@ Result<std::string> path_from(std::string_view path, Scheme scheme) {
     return std::string(path.empty() ? "/mqtt" : path);
 }
 
+struct HostAndPort {
+    std::string host;
+    std::uint16_t port;
+};
+
+Result<HostAndPort> take_apart(std::string_view authority, std::uint16_t default_port) {
+    auto host = take_host(authority);
+    if (!host) return host.error();
+    const auto port = port_from(authority, default_port);
+    if (!port) return port.error();
+    return HostAndPort{std::move(*host), *port};
+}
+
 }  // namespace
 
 Result<Server> parse_server(std::string_view url) {
@@ -104,13 +117,28 @@ Result<Server> parse_server(std::string_view url) {
     if (authority.find('@') != std::string_view::npos)
         return wrong("user name and password do not belong here: use username and password_file");
 
-    auto host = take_host(authority);
-    if (!host) return host.error();
-    const auto port = port_from(authority, scheme->port);
-    if (!port) return port.error();
+    auto place = take_apart(authority, scheme->port);
+    if (!place) return place.error();
     auto websocket_path = path_from(path, scheme->scheme);
     if (!websocket_path) return websocket_path.error();
-    return Server{scheme->scheme, std::move(*host), *port, std::move(*websocket_path), std::string(url)};
+    return Server{scheme->scheme, std::move(place->host), place->port, std::move(*websocket_path),
+                  std::string(url)};
+}
+
+Result<ProxyConfig> parse_proxy(std::string_view url) {
+    constexpr std::string_view scheme = "http://";
+    if (!url.starts_with(scheme))
+        return wrong("a proxy is written as http://HOST:PORT; TLS to the broker goes through it unopened");
+    std::string_view authority = url.substr(scheme.size());
+    if (authority.ends_with('/')) authority.remove_suffix(1);
+    if (authority.find('@') != std::string_view::npos)
+        return wrong("user name and password do not belong here: use proxy_username and proxy_password_file");
+    if (authority.find_first_of("/?#") != std::string_view::npos) return wrong("a proxy has no path");
+    constexpr std::uint16_t no_default = 0;
+    auto place = take_apart(authority, no_default);
+    if (!place) return place.error();
+    if (place->port == no_default) return wrong("a proxy needs its port: http://HOST:PORT");
+    return ProxyConfig{std::move(place->host), place->port, std::string(url), {}, {}};
 }
 
 }  // namespace holdfast::config

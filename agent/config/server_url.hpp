@@ -1,4 +1,4 @@
-// A broker's address: "mqtts://broker.example.com:8883".
+// A broker's address, "mqtts://broker.example.com:8883", and that of a proxy.
 #pragma once
 
 #include <string_view>
@@ -12,5 +12,8 @@ namespace holdfast::config {
 // is for ws and wss only, "/mqtt" by default. Fails (kind config) with a text that says what is wrong and
 // never repeats the URL, which may hold a password.
 Result<Server> parse_server(std::string_view url);
+
+// http://HOST:PORT. Fails likewise.
+Result<ProxyConfig> parse_proxy(std::string_view url);
 
 }  // namespace holdfast::config

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t max_mqtt_bytes = 65'535;  // MQTT 5, 1.5.4: a length of two bytes
 constexpr std::size_t max_alpn_bytes = 255;
+constexpr std::size_t max_proxy_username_bytes = 255;
 
 Result<void> plain(std::string_view text, std::size_t least, std::size_t most) {
     if (text.size() >= least && text.size() <= most && is_plain_text(text)) return {};
@@ -30,6 +31,11 @@ Result<void> check_client_id(std::string_view text) {
 }
 Result<void> check_username(std::string_view text) {
     return plain(text, 0, max_mqtt_bytes);
+}
+Result<void> check_proxy_username(std::string_view text) {
+    if (text.find(':') != std::string_view::npos)
+        return Error{Error::Kind::config, "must not have a colon (RFC 7617)"};
+    return plain(text, 0, max_proxy_username_bytes);
 }
 Result<void> check_tag_key(std::string_view text) {
     return plain(text, 1, max_name_bytes);

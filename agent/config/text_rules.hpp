@@ -16,6 +16,8 @@ Result<void> check_name(std::string_view text);
 // Plain UTF-8 of at most 65,535 bytes, as MQTT takes it; a client id has at least one.
 Result<void> check_client_id(std::string_view text);
 Result<void> check_username(std::string_view text);
+// For a proxy, which takes them in one line with a colon between (RFC 7617, 2): at most 255 bytes, no colon.
+Result<void> check_proxy_username(std::string_view text);
 // A tag's key: 1 to 256 bytes of plain UTF-8; its value: at most 256.
 Result<void> check_tag_key(std::string_view text);
 Result<void> check_tag_value(std::string_view text);

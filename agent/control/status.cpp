@@ -68,6 +68,7 @@ void put_broker(JsonWriter& json, const ForwardStatus& forward, std::int64_t wal
     put_ms(json, "since", forward.since_wall_us);
     json.key("last_error").any_text(forward.last_error);
     json.key("reconnects").number(forward.reconnects);
+    json.key("takeovers").number(forward.takeovers);
     put_tls(json.key("tls"), forward, wall_us);
     json.end_object();
 }
@@ -137,6 +138,9 @@ std::string broker_text(const ForwardStatus& forward, std::int64_t wall_us) {
     std::string text(to_string(forward.state));
     text += " " + forward.server + " for " + duration_text((wall_us - forward.since_wall_us) / 1'000'000);
     if (forward.reconnects > 0) text += ", " + std::to_string(forward.reconnects) + " reconnects";
+    if (forward.takeovers > 0)
+        text += ", taken over " + std::to_string(forward.takeovers) + " times, last at " +
+                date_text(forward.last_takeover_wall_us);
     if (!forward.last_error.empty()) text += "\n          last error: " + forward.last_error;
     if (!forward.files_error.empty()) text += "\n          files not used: " + forward.files_error;
     put_expiry(text, "our certificate", forward.client_not_after_wall_us, wall_us);

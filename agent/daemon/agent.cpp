@@ -12,6 +12,7 @@
 
 #include "base/version.hpp"
 #include "config/load.hpp"
+#include "control/client_id.hpp"
 #include "control/listing.hpp"
 #include "daemon/systemd.hpp"
 #include "forward/paho_transport.hpp"
@@ -282,6 +283,11 @@ std::string Agent::answer(std::string_view request, uid_t user) {
     if (request == "status text") return status_text(status());
     if (request == "buffer json") return buffer_json(status().buffer);
     if (request == "buffer text") return buffer_text(status().buffer) + "\n";
+    if (request.starts_with(client_id_request)) {
+        const bool ours = request.substr(client_id_request.size()) == config_.broker.client_id;
+        return ours ? client_id_report(forwarder_->status(), clock_.wall_us())
+                    : std::string(not_our_client_id);
+    }
     if (request.starts_with(list_request)) return answer_question(request);
     if (request.starts_with(purge_request)) {
         if (user == 0 || user == ::geteuid()) return answer_question(request);

@@ -16,7 +16,12 @@ LinkFailure certificate_failure(const RefusedCertificate& certificate, const std
     switch (certificate.verify_error) {
         case X509_V_ERR_HOSTNAME_MISMATCH:
         case X509_V_ERR_IP_ADDRESS_MISMATCH:
-            return person("certificate is for " + certificate.names + ", not " + host);
+            if (!certificate.names.empty())
+                return person("certificate is for " + certificate.names + ", not " + host);
+            return person(whose + " has no subjectAltName, only the subject " + certificate.subject +
+                          ", which does not count: have it issued with subjectAltName=" +
+                          (certificate.verify_error == X509_V_ERR_IP_ADDRESS_MISMATCH ? "IP:" : "DNS:") +
+                          host);
         case X509_V_ERR_CERT_HAS_EXPIRED:
             return person(whose + " has expired on " + certificate.not_after);
         case X509_V_ERR_CERT_NOT_YET_VALID: {

@@ -30,19 +30,28 @@ ConnectRequest without_files(const BrokerConfig& config, const Server& server) {
 
 Result<ConnectRequest> make_connect_request(const BrokerConfig& config, const Server& server) {
     ConnectRequest request = without_files(config, server);
-    if (!config.password_file.empty()) {
-        Result<std::string> password = read_password_file(config.password_file);
-        if (!password) return Error{password.error().kind, "password_file: " + password.error().text};
-        request.password = std::move(*password);
-    }
+    auto password = read_password_setting("password_file", config.password_file);
+    if (!password) return password.error();
+    request.password = std::move(*password);
+    auto proxy = read_proxy_access(config);
+    if (!proxy) return proxy.error();
+    request.proxy = std::move(*proxy);
     request.tls = config.tls;
     return request;
+}
+
+Result<std::optional<ProxyAccess>> read_proxy_access(const BrokerConfig& config) {
+    if (!config.proxy) return std::optional<ProxyAccess>();
+    auto password = read_password_setting("proxy_password_file", config.proxy->password_file);
+    if (!password) return password.error();
+    return std::optional(ProxyAccess{*config.proxy, std::move(*password)});
 }
 
 ConnectRequest make_connect_request(const BrokerConfig& config, const Server& server,
                                     std::shared_ptr<const Credentials> credentials) {
     ConnectRequest request = without_files(config, server);
     request.password = credentials->password;
+    if (config.proxy) request.proxy = ProxyAccess{*config.proxy, credentials->proxy_password};
     request.tls = credentials->tls;
     request.files = std::move(credentials);
     return request;

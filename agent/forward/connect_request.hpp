@@ -11,9 +11,12 @@
 
 namespace holdfast {
 
-// All but protocol, clean_start and will, which are the caller's. Reads the password file each time, so that
-// a changed password is used at the next attempt; fails (kind config) when it can't be read.
+// All but protocol, clean_start and will, which are the caller's. Reads the password files each time, so
+// that a changed password is used at the next attempt; fails (kind config) when one can't be read.
 Result<ConnectRequest> make_connect_request(const BrokerConfig& config, const Server& server);
+
+// None: no proxy is configured. Fails as above.
+Result<std::optional<ProxyAccess>> read_proxy_access(const BrokerConfig& config);
 
 // The same with files that were read before.
 ConnectRequest make_connect_request(const BrokerConfig& config, const Server& server,

@@ -33,6 +33,7 @@ Result<void> keep_copy(Credentials& credentials, const std::string& content, std
 CredentialFiles::CredentialFiles(const BrokerConfig& config, Pace pace)
     : tls_(config.tls),
       password_file_(config.password_file),
+      proxy_password_file_(config.proxy ? config.proxy->password_file : std::filesystem::path()),
       uses_tls_(any_uses_tls(config)),
       pace_(pace),
       stamps_(take_stamps()) {
@@ -64,8 +65,9 @@ CredentialFiles::Change CredentialFiles::look(MonoTime now, std::int64_t wall_us
     changed_at_.reset();
     retry_at_.reset();
     problem_.clear();
-    const bool same =
-        current_ && current_->contents == (*loaded)->contents && current_->password == (*loaded)->password;
+    const bool same = current_ && current_->contents == (*loaded)->contents &&
+                      current_->password == (*loaded)->password &&
+                      current_->proxy_password == (*loaded)->proxy_password;
     if (same) return {};
     current_ = std::move(*loaded);
     return {Change::Kind::renewed, {}};
@@ -89,6 +91,7 @@ std::vector<CredentialFiles::Stamp> CredentialFiles::take_stamps() const {
                  nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
     };
     add(password_file_);
+    add(proxy_password_file_);
     if (!uses_tls_) return stamps;
     if (tls_.verify) add(tls_.ca_file);
     add(tls_.cert_file);
@@ -99,11 +102,12 @@ std::vector<CredentialFiles::Stamp> CredentialFiles::take_stamps() const {
 
 Result<std::shared_ptr<const Credentials>> CredentialFiles::load() const {
     auto credentials = std::make_shared<Credentials>();
-    if (!password_file_.empty()) {
-        auto password = read_password_file(password_file_);
-        if (!password) return Error{password.error().kind, "password_file: " + password.error().text};
-        credentials->password = std::move(*password);
-    }
+    auto password = read_password_setting("password_file", password_file_);
+    if (!password) return password.error();
+    credentials->password = std::move(*password);
+    auto proxy_password = read_password_setting("proxy_password_file", proxy_password_file_);
+    if (!proxy_password) return proxy_password.error();
+    credentials->proxy_password = std::move(*proxy_password);
     credentials->tls = tls_;
     if (!uses_tls_) return credentials;
     auto contents = load_tls_files(tls_);

@@ -1,5 +1,5 @@
 // The files by which the agent and the broker prove who they are (CA, certificate, key, its password, and the
-// password of the user): what they hold, whether that changed, and whether it is good.
+// passwords of the user and for the proxy): what they hold, whether that changed, and whether it is good.
 //
 // The connections use a copy in memory of the last good set, never the files themselves: Paho reads them anew
 // at each connect, and a half-written or wrong one must not cost the link. The files are looked at, not
@@ -28,6 +28,7 @@ namespace holdfast {
 // One good set. Shared with the requests made from it, for Paho reads the files when the handshake comes.
 struct Credentials {
     std::string password;
+    std::string proxy_password;
     TlsContents contents;
     TlsConfig tls;  // as configured, but that the paths lead to the copies
     std::vector<MemoryFile> copies;
@@ -74,6 +75,7 @@ class CredentialFiles {
 
     const TlsConfig tls_;
     const std::filesystem::path password_file_;
+    const std::filesystem::path proxy_password_file_;
     const bool uses_tls_;
     const Pace pace_;
     std::vector<Stamp> stamps_;

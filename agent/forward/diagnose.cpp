@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "forward/http_proxy.hpp"
 #include "forward/openssl_ptr.hpp"
 #include "forward/resolver.hpp"
 #include "forward/tcp_connect.hpp"
@@ -28,12 +29,6 @@ using Clock_ = std::chrono::steady_clock;
 // A server that wants a client certificate says so after a TLS 1.3 handshake is over for us; so much it has
 // for that.
 constexpr std::chrono::milliseconds alert_wait{1'000};
-
-bool wait_for(int fd, short events, MonoTime deadline) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock_::now()).count();
-    pollfd item{fd, events, 0};
-    return left > 0 && ::poll(&item, 1, static_cast<int>(left)) > 0;
-}
 
 std::string alpn_wire(const std::vector<std::string>& protocols) {
     std::string wire;
@@ -75,20 +70,26 @@ Progress drive(SSL* ssl, MonoTime deadline, Call call) {
         if (rc > 0) return Progress::done;
         const int error = SSL_get_error(ssl, rc);
         if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return Progress::failed;
-        if (!wait_for(SSL_get_fd(ssl), error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline))
+        if (!wait_until_ready(SSL_get_fd(ssl), error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline))
             return Progress::timed_out;
     }
 }
 
 class Diagnosis {
   public:
-    Diagnosis(const Server& server, const TlsConfig& tls, MonoTime deadline)
-        : server_(server), tls_(tls), deadline_(deadline) {}
+    Diagnosis(const Server& server, const std::optional<ProxyAccess>& proxy, const TlsConfig& tls,
+              MonoTime deadline)
+        : server_(server),
+          proxy_(proxy),
+          host_(proxy ? proxy->proxy.host : server.host),
+          port_(proxy ? proxy->proxy.port : server.port),
+          tls_(tls),
+          deadline_(deadline) {}
 
     ServerDiagnosis run() {
         const auto addresses = resolve();
         const UniqueFd fd = addresses.empty() ? UniqueFd() : connect(addresses);
-        if (fd && uses_tls(server_.scheme)) shake_hands(fd.get());
+        if (fd && passes_proxy(fd.get()) && uses_tls(server_.scheme)) shake_hands(fd.get());
         ERR_clear_error();
         return std::move(result_);
     }
@@ -103,26 +104,40 @@ class Diagnosis {
     }
 
     std::vector<Address> resolve() {
-        auto addresses = Resolver().resolve(server_.host, server_.port, deadline_);
+        auto addresses = Resolver().resolve(host_, port_, deadline_);
         if (!addresses) {
-            failed("resolve", {Class::passing, 0, addresses.error().text});
+            failed("resolve", {Class::passing, 0, of_proxy(addresses.error().text)});
             return {};
         }
         std::string text;
         for (const Address& address : *addresses)
             text += (text.empty() ? "" : ", ") + address.text();
-        succeeded("resolve", server_.host + " is " + text);
+        succeeded("resolve", (proxy_ ? "the proxy " : "") + host_ + " is " + text);
         return std::move(*addresses);
     }
 
     UniqueFd connect(const std::vector<Address>& addresses) {
-        auto connected = connect_tcp(addresses, server_.port, deadline_);
+        auto connected = connect_tcp(addresses, port_, deadline_);
         if (!connected) {
-            failed("tcp", {Class::passing, 0, connected.error().text});
+            failed("tcp", {Class::passing, 0, of_proxy(connected.error().text)});
             return {};
         }
         succeeded("tcp", "connected to " + connected->peer);
         return std::move(connected->socket);
+    }
+
+    bool passes_proxy(int fd) {
+        if (!proxy_) return true;
+        if (auto failure = open_tunnel(fd, *proxy_, server_, deadline_)) {
+            failed("proxy", std::move(*failure));
+            return false;
+        }
+        succeeded("proxy", proxy_->proxy.url + " passes on to " + host_and_port(server_));
+        return true;
+    }
+
+    std::string of_proxy(std::string text) const {
+        return proxy_ ? proxy_text(proxy_->proxy, ": " + text) : text;
     }
 
     void shake_hands(int fd) {
@@ -165,6 +180,9 @@ class Diagnosis {
     }
 
     const Server& server_;
+    const std::optional<ProxyAccess>& proxy_;
+    const std::string& host_;  // whom to connect to: the proxy, or the server
+    const std::uint16_t port_;
     const TlsConfig& tls_;
     const MonoTime deadline_;
     ServerDiagnosis result_;
@@ -172,9 +190,9 @@ class Diagnosis {
 
 }  // namespace
 
-ServerDiagnosis diagnose_server(const Server& server, const TlsConfig& tls,
-                                std::chrono::milliseconds timeout) {
-    return Diagnosis(server, tls, Clock_::now() + timeout).run();
+ServerDiagnosis diagnose_server(const Server& server, const TlsConfig& tls, std::chrono::milliseconds timeout,
+                                const std::optional<ProxyAccess>& proxy) {
+    return Diagnosis(server, proxy, tls, Clock_::now() + timeout).run();
 }
 
 }  // namespace holdfast

@@ -18,7 +18,7 @@ namespace holdfast {
 
 struct ServerDiagnosis {
     struct Step {
-        std::string name;  // "resolve", "tcp", "tls"
+        std::string name;  // "resolve", "tcp", "proxy" (where there is one), "tls"
         bool ok = false;
         std::string text;
     };
@@ -30,7 +30,7 @@ struct ServerDiagnosis {
     std::optional<int> days_to_expiry;  // of the server's certificate
 };
 
-ServerDiagnosis diagnose_server(const Server& server, const TlsConfig& tls,
-                                std::chrono::milliseconds timeout);
+ServerDiagnosis diagnose_server(const Server& server, const TlsConfig& tls, std::chrono::milliseconds timeout,
+                                const std::optional<ProxyAccess>& proxy = std::nullopt);
 
 }  // namespace holdfast

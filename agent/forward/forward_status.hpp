@@ -29,6 +29,9 @@ struct ForwardStatus {
     std::uint64_t refused_readings = 0;  // in them
     std::optional<TlsSession> tls = {};  // of the connection, or the last one
     std::optional<std::int64_t> client_not_after_wall_us = {};  // of our certificate
+    std::uint64_t takeovers = 0;  // another client connected with our id, and the broker said so (MQTT 5)
+    std::int64_t last_takeover_wall_us = 0;
+    std::uint64_t short_links = 0;  // the last ones in a row that were closed without a word within a minute
     std::string files_error = {};  // why changed certificate or password files are not used; empty: they are
 };
 

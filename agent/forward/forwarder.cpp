@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "forward/reason_codes.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -23,6 +25,8 @@ constexpr auto probe_interval = 60s;
 constexpr unsigned probes_to_trust = 3;
 
 constexpr int client_id_invalid = 0x85;
+
+constexpr auto short_link = 60s;
 
 constexpr MonoTime at_once{};
 
@@ -267,7 +271,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     reachable_in_a_row_ = 0;
     next_probe_.reset();
     if (attempt_.server != 0) next_probe_ = now + probe_interval;
-    last_answer_ = now;
+    connected_at_ = last_answer_ = now;
     paused_until_.reset();
     status_due_ = true;
     if (connections_++ > 0) ++status_.reconnects;
@@ -283,6 +287,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
 std::string Forwarder::describe_link() const {
     std::string text = config_.servers[attempt_.server].url;
     text += attempt_.protocol == Protocol::v5 ? " by MQTT 5" : " by MQTT 3.1.1";
+    if (config_.proxy) text += " through " + config_.proxy->url;
     if (limits_.maximum_qos < config_.qos)
         text += ", which takes QoS " + std::to_string(limits_.maximum_qos) + " at most: sending with that";
     if (config_.retain && !limits_.retain_available) text += ", which retains nothing";
@@ -326,9 +331,19 @@ void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
 }
 
 void Forwarder::on(const transport::ConnectionLost& event, MonoTime now) {
-    if (online()) link_lost(event.failure, now);
+    if (online()) {
+        note_end(event.failure, now);
+        link_lost(event.failure, now);
+    }
     if (phase_ == Phase::turning) connect(now);
     if (phase_ == Phase::leaving) finish();
+}
+
+// What tells of another client with our id: by MQTT 5 a broker may say so, else it just closes.
+void Forwarder::note_end(const LinkFailure& failure, MonoTime now) {
+    const bool is_short = failure.code == 0 && now - connected_at_ < short_link;
+    status_.short_links = is_short ? status_.short_links + 1 : 0;
+    if (failure.code == session_taken_over) ++status_.takeovers;
 }
 
 void Forwarder::leave_silent_broker(MonoTime now) {

@@ -203,8 +203,11 @@ void ForwarderThread::show_status() {
     const std::lock_guard lock(mutex_);
     const bool same_state = shown_.state == status.state;
     const std::int64_t since_us = same_state ? shown_.since_wall_us : wall_us;
+    const bool taken_over = status.takeovers > shown_.takeovers;
+    const std::int64_t takeover_us = taken_over ? wall_us : shown_.last_takeover_wall_us;
     shown_ = std::move(status);
     shown_.since_wall_us = since_us;
+    shown_.last_takeover_wall_us = takeover_us;
 }
 
 }  // namespace holdfast

@@ -9,6 +9,7 @@
 
 #include "base/mailbox.hpp"
 #include "forward/paho_link.hpp"
+#include "forward/reach.hpp"
 #include "forward/resolver.hpp"
 #include "forward/tcp_connect.hpp"
 #include "forward/tls_policy.hpp"
@@ -210,10 +211,9 @@ void Worker::on(command::Connect& connect) {
 
 void Worker::on(command::Probe& probe) {
     const MonoTime deadline = std::chrono::steady_clock::now() + probe.timeout;
-    const auto addresses = resolver_.resolve(probe.server.host, probe.server.port, deadline);
-    const bool reachable =
-        addresses && connect_tcp(*addresses, probe.server.port, deadline, [this] { return gate.is_up(); });
-    gate.tell(transport::Probed{reachable});
+    const auto socket = reach_server(resolver_, probe.server, current_.request.proxy, deadline,
+                                     [this] { return gate.is_up(); });
+    gate.tell(transport::Probed{socket.has_value()});
 }
 
 // Everything before Paho is asked: the name is resolved and the connection made here, with a deadline, since
@@ -223,16 +223,10 @@ tl::expected<UniqueFd, LinkFailure> Worker::reach(const command::Connect& connec
     // Files that were checked when they were copied need no second look.
     if (uses_tls(request.server.scheme) && !request.files)
         if (auto failure = check_tls_files(request.tls)) return tl::unexpected(std::move(*failure));
-    const auto passing = [](const Error& error) {
-        return tl::unexpected(LinkFailure{LinkFailure::Class::passing, 0, error.text});
-    };
-    const auto addresses = resolver_.resolve(request.server.host, request.server.port, deadline);
-    if (!addresses) return passing(addresses.error());
-    auto connection =
-        connect_tcp(*addresses, request.server.port, deadline, [&] { return gate.expects(connect.attempt); });
-    if (!connection) return passing(connection.error());
-    tune_tcp(connection->socket.get(), longest_silence(request.keep_alive));
-    return std::move(connection->socket);
+    auto socket = reach_server(resolver_, request.server, request.proxy, deadline,
+                               [&] { return gate.expects(connect.attempt); });
+    if (socket) tune_tcp(socket->get(), longest_silence(request.keep_alive));
+    return socket;
 }
 
 Result<void> Worker::open(const command::Connect& connect, UniqueFd socket) {

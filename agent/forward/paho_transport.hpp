@@ -6,8 +6,8 @@
 // drop() or a newer connect() has ended never reaches the sink, unless it was posted before; answers to
 // deliveries always do.
 //
-// The process must ignore SIGPIPE and have no http_proxy or https_proxy in its environment: Paho would follow
-// them.
+// The process must ignore SIGPIPE and have no http_proxy or https_proxy in its environment: a proxy is what
+// the configuration says, and Paho would follow them.
 #pragma once
 
 #include <memory>

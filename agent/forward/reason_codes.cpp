@@ -33,7 +33,7 @@ constexpr std::array reasons = {
     Reason{0x8B, Class::passing, "the broker is shutting down"},
     Reason{0x8C, Class::person, "the broker wants another way of authentication than user and password"},
     Reason{0x8D, Class::passing, "the broker heard nothing within the keep alive time"},
-    Reason{0x8E, Class::person,
+    Reason{session_taken_over, Class::person,
            "the session was taken over: another device may be using the same client id; give each its own"},
     Reason{0x8F, Class::person, "the topic filter is not accepted"},
     Reason{0x90, Class::person, "the topic name is not accepted: check topic and status_topic"},

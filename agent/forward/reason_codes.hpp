@@ -12,6 +12,9 @@ namespace holdfast {
 // A CONNACK that says no: codes 1 to 5 of MQTT 3.1.1, 0x80 and above of MQTT 5.
 LinkFailure connack_failure(Protocol protocol, int code);
 
+// DISCONNECT: another client connected with our id.
+inline constexpr int session_taken_over = 0x8E;
+
 // A DISCONNECT that the broker sent (MQTT 5).
 LinkFailure disconnect_failure(int code);
 

@@ -109,6 +109,12 @@ Result<TcpConnection> connect_tcp(const std::vector<Address>& addresses, std::ui
     return Race(addresses, port).run(deadline, is_wanted);
 }
 
+bool wait_until_ready(int socket, short events, MonoTime deadline) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now()).count();
+    pollfd item{socket, events, 0};
+    return left > 0 && ::poll(&item, 1, static_cast<int>(left)) > 0;
+}
+
 void tune_tcp(int socket, std::chrono::seconds patience) {
     const int seconds = std::max(2, static_cast<int>(patience.count()));
     set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);

@@ -27,6 +27,9 @@ Result<TcpConnection> connect_tcp(
     const std::vector<Address>& addresses, std::uint16_t port, MonoTime deadline,
     const std::function<bool()>& is_wanted = [] { return true; });
 
+// Until the socket is ready for `events` (of poll) or has failed; false: the deadline came first.
+bool wait_until_ready(int socket, short events, MonoTime deadline);
+
 // Sends at once, and has the kernel give the connection up when the other end has acknowledged nothing for
 // `patience`, also when nothing is sent.
 void tune_tcp(int socket, std::chrono::seconds patience);

@@ -52,8 +52,8 @@ std::string alternative_name(const GENERAL_NAME* name) {
     return ::inet_ntop(family, bytes.data(), text.data(), text.size()) ? text.data() : "";
 }
 
-// The first few names that the certificate is for: the alternative ones, or the subject where there are none.
-std::string names_of(X509* certificate) {
+// The first few of the alternative names, the only ones that the certificate is for.
+std::string alternative_names_of(X509* certificate) {
     constexpr int shown = 3;
     const GeneralNamesPtr names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -64,6 +64,12 @@ std::string names_of(X509* certificate) {
         if (!name.empty()) text += (text.empty() ? "" : ", ") + name;
     }
     if (count > shown) text += " and " + std::to_string(count - shown) + " more";
+    return text;
+}
+
+// For people: the subject where there are none.
+std::string names_of(X509* certificate) {
+    std::string text = alternative_names_of(certificate);
     return text.empty() ? name_text(X509_get_subject_name(certificate)) : text;
 }
 
@@ -73,7 +79,7 @@ RefusedCertificate describe(X509_STORE_CTX* store) {
     refused.depth = X509_STORE_CTX_get_error_depth(store);
     if (X509* certificate = X509_STORE_CTX_get_current_cert(store)) {
         refused.subject = name_text(X509_get_subject_name(certificate));
-        refused.names = names_of(certificate);
+        refused.names = alternative_names_of(certificate);
         refused.not_before = time_text(X509_get0_notBefore(certificate));
         refused.not_after = time_text(X509_get0_notAfter(certificate));
     }
@@ -185,6 +191,8 @@ bool prepare_handshake(SSL* ssl, const TlsConfig& tls, const std::string& host, 
         ready = ready && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
     } else {
         ready = ready && announce(host.c_str()) && SSL_set1_host(ssl, host.c_str()) == 1;
+        // OpenSSL would take the common name for want of others (RFC 9525, 2: nobody does any more).
+        X509_VERIFY_PARAM_set_hostflags(SSL_get0_param(ssl), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     }
     return ready;
 }

@@ -20,7 +20,7 @@ struct RefusedCertificate {
     long verify_error = 0;
     int depth = 0;  // 0: the server's own
     std::string subject;
-    std::string names;       // "a.example, b.example"
+    std::string names;       // the alternative ones, for only these count: "a.example, b.example"; or empty
     std::string not_before;  // "2026-01-31 00:00:00Z"
     std::string not_after;
 };

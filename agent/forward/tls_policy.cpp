@@ -134,10 +134,7 @@ std::vector<CertificateDates> certificate_dates(const std::string& pem) {
 }
 
 Result<std::string> read_key_password(const TlsConfig& tls) {
-    if (tls.key_password_file.empty()) return std::string();
-    auto password = read_password_file(tls.key_password_file);
-    if (!password) return Error{password.error().kind, "key_password_file: " + password.error().text};
-    return password;
+    return read_password_setting("key_password_file", tls.key_password_file);
 }
 
 int give_key_password(char* buffer, int size, int, void* password) {

@@ -25,15 +25,22 @@ struct Will {
     bool retain = true;
 };
 
+// A proxy and what lets us in.
+struct ProxyAccess {
+    ProxyConfig proxy;
+    std::string password;
+};
+
 struct ConnectRequest {
     Server server;
+    std::optional<ProxyAccess> proxy = {};  // on the way to the server
     std::string client_id;
     std::string username;  // empty: none
     std::string password;
     Protocol protocol = Protocol::v5;  // never automatic: the forwarder decides
     bool clean_start = true;           // 3.1.1: clean session
     std::chrono::seconds keep_alive{30};
-    std::chrono::milliseconds timeout{10'000};  // for DNS, TCP, TLS and CONNACK together
+    std::chrono::milliseconds timeout{10'000};  // for DNS, TCP, proxy, TLS and CONNACK together
     // 3.1.1 only, MQTT 5 forbids it: what has no acknowledgement for so long is sent again. 0: it is not.
     std::chrono::seconds retry_interval{0};
     TlsConfig tls;
@@ -130,7 +137,8 @@ class Transport {
     virtual void subscribe(const std::vector<std::string>& filters, int qos) = 0;
     // Sends DISCONNECT. Answered by Disconnected; give up waiting after a while.
     virtual void disconnect() = 0;
-    // Whether another server than the connected one takes TCP connections. Answered by Probed.
+    // Whether another server than the connected one takes TCP connections, by the way of the connected one:
+    // its proxy, if it has one. Answered by Probed.
     virtual void probe(const Server& server, std::chrono::milliseconds timeout) = 0;
     // Drops the connection (or the attempt) at once, without DISCONNECT, so that the broker sends the will.
     // Unanswered deliveries will fail or be resent as after a lost connection. No ConnectionLost event

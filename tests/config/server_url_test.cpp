@@ -36,6 +36,19 @@ TEST(ServerUrl, IsTakenApart) {
     }
 }
 
+TEST(ProxyUrl, IsTakenApart) {
+    for (const auto& [url, host, port] :
+         {std::tuple{"http://proxy.example.com:3128", "proxy.example.com", 3128},
+          std::tuple{"http://192.0.2.7:1/", "192.0.2.7", 1},
+          std::tuple{"http://[::1]:65535", "::1", 65535}}) {
+        const auto proxy = parse_proxy(url);
+        ASSERT_TRUE(proxy) << url << ": " << proxy.error().text;
+        EXPECT_EQ(proxy->host, host);
+        EXPECT_EQ(proxy->port, port);
+        EXPECT_EQ(proxy->url, url);
+    }
+}
+
 struct Bad {
     const char* url;
     const char* text;
@@ -88,6 +101,31 @@ TEST(ServerUrl, SaysWhatIsWrongWithIt) {
 TEST(ServerUrl, LimitsTheHostToWhatDnsTakes) {
     EXPECT_TRUE(parse_server("mqtt://" + std::string(253, 'a')));
     EXPECT_FALSE(parse_server("mqtt://" + std::string(254, 'a')));
+}
+
+TEST(ProxyUrl, SaysWhatIsWrongWithIt) {
+    const Bad bad[] = {
+        {"", "http://HOST:PORT"},
+        {"proxy.example.com:3128", "http://HOST:PORT"},
+        {"https://h:3128", "http://HOST:PORT"},
+        {"socks5://h:1080", "http://HOST:PORT"},
+        {"http://h", "needs its port"},
+        {"http://h/", "needs its port"},
+        {"http://:3128", "no host"},
+        {"http://h:0", "port"},
+        {"http://h:3128/path", "no path"},
+        {"http://h:3128?x", "no path"},
+        {"http://a b:3128", "letters"},
+        {"http://h\r\nX:3128", "letters"},
+        {"http://user:secret@h:3128", "proxy_password_file"},
+    };
+    for (const Bad& expected : bad) {
+        const auto proxy = parse_proxy(expected.url);
+        ASSERT_FALSE(proxy) << expected.url;
+        EXPECT_EQ(proxy.error().kind, Error::Kind::config);
+        EXPECT_THAT(proxy.error().text, testing::HasSubstr(expected.text)) << expected.url;
+        EXPECT_THAT(proxy.error().text, testing::Not(testing::HasSubstr("secret")));
+    }
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ log_level = "debug"
 servers = ["mqtt://a.example", "wss://b.example:444/x"]
 client_id = "other"
 username = "user"
+proxy = "http://proxy.example:3128"
+proxy_username = "me"
+proxy_password_file = "/etc/passwd"
 protocol = "3.1.1"
 keep_alive = "1m"
 connect_timeout = "1500ms"
@@ -87,6 +90,8 @@ memory_limit = "64MiB"
     EXPECT_EQ(broker.servers[1], (Server{Scheme::wss, "b.example", 444, "/x", "wss://b.example:444/x"}));
     EXPECT_EQ(broker.client_id, "other");
     EXPECT_EQ(broker.username, "user");
+    EXPECT_EQ(broker.proxy,
+              (ProxyConfig{"proxy.example", 3128, "http://proxy.example:3128", "me", "/etc/passwd"}));
     EXPECT_EQ(broker.protocol, Protocol::v3_1_1);
     EXPECT_EQ(broker.keep_alive, 60s);
     EXPECT_EQ(broker.connect_timeout, 1500ms);
@@ -272,6 +277,17 @@ INSTANTIATE_TEST_SUITE_P(
                           "3:17: error: password_file: a password needs a username"},
                     Wrong{"[broker]\npassword_file = \"/etc/passwd\"",
                           "2:17: error: password_file: a password needs a username"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Proxy, ConfigProblems,
+    testing::Values(Wrong{"[broker]\nproxy = \"https://h:3128\"",
+                          "2:9: error: proxy: a proxy is written as http://"},
+                    Wrong{"[broker]\nproxy_username = \"u\"",
+                          "2:18: error: proxy_username: there is no proxy"},
+                    Wrong{"[broker]\nproxy = \"http://h:1\"\nproxy_username = \"a:b\"",
+                          "3:18: error: proxy_username: must not have a colon"},
+                    Wrong{"[broker]\nproxy = \"http://h:1\"\nproxy_password_file = \"/etc/passwd\"",
+                          "3:23: error: proxy_password_file: a password needs a user name"}));
 
 TEST(ConfigProblems, ComeAllAtOnceInTheOrderOfTheFile) {
     EXPECT_THAT(

@@ -164,14 +164,19 @@ class TcpProxy:
         else:
             self._cuts_left += 1  # it had ended before
 
+    async def _open(self, _client_reader, _client):
+        return await asyncio.open_connection("127.0.0.1", self._target_port)
+
     async def _serve(self, client_reader, client):
         self.accepted += 1
         if self._refuses:
             return Connection(client, client).cut(True)
         try:
-            server_reader, server = await asyncio.open_connection("127.0.0.1", self._target_port)
+            server_reader, server = await self._open(client_reader, client)
         except OSError:
             return Connection(client, client).cut(True)
+        if not server:
+            return client.close()
         connection = Connection(client, server)
         self._connections.add(connection)
         self._condemn(connection)

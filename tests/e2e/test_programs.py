@@ -30,8 +30,10 @@ class Programs(EndToEnd):
                           self.authority.cert, *arguments)
 
     def start_listen(self, agent, *arguments):
+        granted = "Sending SUBACK to gw-17-listen-"
+        before = self.broker.log().count(granted)
         listening, output = self.start(HOLDFAST, "listen", *agent.places(), *arguments)
-        wait_until(lambda: self.broker.logged(r"Sending SUBACK to gw-17-listen-\w+"), "the subscription of holdfast listen")
+        wait_until(lambda: self.broker.log().count(granted) > before, "the subscription of holdfast listen")
         return listening, output
 
     @staticmethod
@@ -70,6 +72,18 @@ class Programs(EndToEnd):
         message = json.loads(self.lines(output)[0])
         self.assertEqual(message["topic"], TOPIC)
         self.assertEqual(json.loads(message["payload"]), {"sensor": "temperature", "value": 21})
+
+    def test_listen_takes_several_filters_with_the_quality_it_is_told(self):
+        agent = self.make_agent(self.config(self.broker), started=False)
+        for qos in (0, 1, 2):
+            listening, output = self.start_listen(agent, "one/+", "two/#", "--json", "--count", "2", "--qos", str(qos))
+            sender = self.make_subscriber(self.broker, ["nothing"])
+            for topic in ("one/a", "two/b/c"):
+                sender.publish(topic, "x", qos=2)
+            self.assertEqual(listening.wait(20), 0)
+            messages = [json.loads(line) for line in self.lines(output)]
+            self.assertEqual({(m["topic"], m["qos"], m["payload"]) for m in messages},
+                             {("one/a", qos, "x"), ("two/b/c", qos, "x")})
 
     def test_listen_prints_the_agents_own_topics_by_default(self):
         agent = self.make_agent(self.config(self.broker, self.simulator(rate=20)))

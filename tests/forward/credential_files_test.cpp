@@ -29,6 +29,11 @@ class CredentialFilesTest : public ::testing::Test {
     CredentialFilesTest() {
         config_.servers.push_back({Scheme::mqtts, "localhost", 8883, "", ""});
         config_.password_file = directory_.write("password", "old password\n");
+        config_.proxy = ProxyConfig{.host = "proxy",
+                                    .port = 3128,
+                                    .url = "http://proxy:3128",
+                                    .username = "gw",
+                                    .password_file = directory_.write("proxy", "old proxy password\n")};
         config_.tls.ca_file = directory_ / "ca.pem";
         config_.tls.cert_file = directory_ / "client.pem";
         config_.tls.key_file = directory_ / "client.key";
@@ -180,6 +185,17 @@ TEST_F(CredentialFilesTest, ChangedPasswordIsUsed) {
     write(config_.password_file, "new password\n");
     expect_renewed();
     EXPECT_EQ(files().current()->password, "new password");
+    EXPECT_EQ(files().current()->proxy_password, "old proxy password");
+}
+
+TEST_F(CredentialFilesTest, ChangedProxyPasswordIsUsed) {
+    files();
+    write(config_.proxy->password_file, "new proxy password\n");
+    expect_renewed();
+    EXPECT_EQ(files().current()->proxy_password, "new proxy password");
+    EXPECT_EQ(files().current()->password, "old password");
+    fs::remove(config_.proxy->password_file);
+    expect_refused("proxy_password_file: cannot read " + config_.proxy->password_file.string());
 }
 
 TEST_F(CredentialFilesTest, AbsentFileIsRefusedByName) {

@@ -313,6 +313,29 @@ TEST(Forwarder, TellsTheBufferOfEachChangeOfTheLink) {
     EXPECT_EQ(bench.forwarder.status().reconnects, 1U);
 }
 
+TEST(Forwarder, CountsHowOftenAnotherClientTookItsPlace) {
+    Bench bench;
+    bench.connect();
+    bench.tell(transport::ConnectionLost{passing()});
+    EXPECT_EQ(bench.forwarder.status().takeovers, 0U);
+    bench.connect();
+    bench.tell(transport::ConnectionLost{{LinkFailure::Class::person, 0x8E, "taken over"}});
+    EXPECT_EQ(bench.forwarder.status().takeovers, 1U);
+}
+
+TEST(Forwarder, CountsShortLinksUntilOneHolds) {
+    Bench bench;
+    for (std::uint64_t count = 1; count <= 3; ++count) {
+        bench.connect();
+        bench.tell(transport::ConnectionLost{passing()});
+        EXPECT_EQ(bench.forwarder.status().short_links, count);
+    }
+    bench.connect();
+    bench.clock.advance(60s);
+    bench.tell(transport::ConnectionLost{passing()});
+    EXPECT_EQ(bench.forwarder.status().short_links, 0U);
+}
+
 TEST(Forwarder, TellsTheBufferThatTheFirstAttemptFailed) {
     Bench bench;
     (void)bench.until_attempt();

@@ -117,14 +117,5 @@ TEST_F(TlsTest, ClientCertificateOfTheRightCaIsTaken) {
     }
 }
 
-// Paho's check after the handshake falls back to the common name, as no browser does any more. An agent that
-// checks inside the handshake would refuse it.
-TEST_F(TlsTest, NameThatIsOnlyTheCommonNameIsTaken) {
-    const TlsServer server(
-        {.pair = bench_.ca.issue("server", {.common_name = "localhost", .alternative_names = ""})},
-        &answer_connect);
-    EXPECT_TRUE(connects(request_to(server.port(), bench_.tls)));
-}
-
 }  // namespace
 }  // namespace holdfast

@@ -1,0 +1,88 @@
+#include "cli/namesake.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "cli/connection.hpp"
+#include "control/client_id.hpp"
+#include "control/control_socket.hpp"
+#include "forward/reason_codes.hpp"
+
+namespace holdfast::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = NamesakeFinding::Kind;
+
+// Clients that were thrown off come back after a second or so.
+constexpr auto hold_time = 3s;
+// So often it may be lost without a word before somebody is suspected: by MQTT 3.1.1 a broker just closes.
+constexpr int silent_losses = 3;
+
+// None: no agent runs with this id.
+std::optional<NamesakeFinding> ask_running_agent(const std::filesystem::path& socket,
+                                                 const std::string& client_id) {
+    const auto answer = ask_agent(socket, std::string(client_id_request) + client_id);
+    if (!answer) {
+        if (answer.error().kind == Error::Kind::gone) return std::nullopt;
+        return NamesakeFinding{Kind::perhaps, "not tried, for an agent may run: " + answer.error().text};
+    }
+    if (*answer == not_our_client_id) return std::nullopt;
+    const std::string verdict = answer->substr(0, answer->find(' '));
+    std::string text = answer->substr(std::min(answer->size(), verdict.size() + 1));
+    if (verdict == "ok") return NamesakeFinding{Kind::none, std::move(text)};
+    return NamesakeFinding{verdict == "FAILED" ? Kind::found : Kind::perhaps, std::move(text)};
+}
+
+// The loss of the connection within the time; none: it held.
+std::optional<LinkFailure> hold(Connection& connection) {
+    const MonoTime deadline = std::chrono::steady_clock::now() + hold_time;
+    while (const auto event = connection.next(deadline))
+        if (const auto* lost = std::get_if<transport::ConnectionLost>(&*event)) return lost->failure;
+    return std::nullopt;
+}
+
+// Leaves the broker as it was: a session that was there goes on, one that we began does not.
+void leave(Connection& connection, const Server& server) {
+    if (connection.answer().session_present) return connection.drop();
+    connection.close();
+    // In MQTT 3.1.1 DISCONNECT ends no session; one that begins clean does.
+    if (connection.protocol() == Protocol::v3_1_1 && !connection.open(server)) connection.close();
+}
+
+NamesakeFinding use_it(const BrokerConfig& config, const Server& server, Log& log) {
+    const std::string id = "\"" + config.client_id + "\"";
+    Connection connection(config, config.client_id, log);
+    for (int losses = 0; losses < silent_losses; ++losses) {
+        if (const auto failure = connection.open(server, Connection::Session::kept))
+            return {Kind::found, "the broker does not accept " + id + ": " + failure->text};
+        const bool resumed = connection.answer().session_present;
+        const auto lost = hold(connection);
+        if (!lost) {
+            leave(connection, server);
+            const std::string held = "nobody else took " + id + " within " +
+                                     std::to_string(std::chrono::seconds(hold_time).count()) + " s";
+            if (!resumed) return {Kind::none, held};
+            return {Kind::perhaps, held +
+                                       ", but the broker had a session of it: that of another client, or of "
+                                       "an agent that did not end in order"};
+        }
+        if (lost->code == session_taken_over)
+            return {Kind::found, "another client is connected as " + id +
+                                     " and took it back: give each its own client_id"};
+    }
+    return {Kind::found,
+            "the broker closed the connection as " + id + " " + std::to_string(silent_losses) +
+                " times: perhaps another client is connected under it; give each its own client_id"};
+}
+
+}  // namespace
+
+NamesakeFinding look_for_namesake(const std::filesystem::path& control_socket, const BrokerConfig& config,
+                                  const Server& server, Log& log) {
+    if (auto told = ask_running_agent(control_socket, config.client_id)) return std::move(*told);
+    return use_it(config, server, log);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,114 @@
+"""Another client under our client id: `check --online` finds it, and leaves the broker as it was."""
+import socket
+import threading
+
+import paho.mqtt.client as paho
+
+from case import AGENT_ID, EndToEnd, needs
+
+
+class Namesake:
+    """A client that comes back at once whenever it is thrown off."""
+
+    def __init__(self, test, broker, protocol=paho.MQTTv5, **arguments):
+        self._connected = threading.Event()
+        self.session_present = None
+        self._client = paho.Client(client_id=AGENT_ID, protocol=protocol, **arguments)
+        self._client.tls_set(test.authority.cert)
+        self._client.reconnect_delay_set(0.2, 0.2)
+        self._client.on_connect = self._note
+        self._client.connect("localhost", broker.port)
+        self._client.loop_start()
+        test.addCleanup(self.stop)
+        test.assertTrue(self._connected.wait(20), "the other client is connected")
+
+    def _note(self, _client, _data, flags, *_):
+        self.session_present = flags["session present"]
+        self._connected.set()
+
+    def stop(self):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class TellingBroker:
+    """Speaks MQTT 5, and tells the client with the agent's id that another has taken its place: mosquitto 2.0.11 only closes."""
+
+    def __init__(self, test):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        test.addCleanup(self._listener.close)
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def _serve(connection):
+        with connection:
+            connect = connection.recv(4096)
+            if not connect:
+                return
+            connection.sendall(b"\x20\x03\x00\x00\x00")
+            if bytes([0, len(AGENT_ID)]) + AGENT_ID.encode() in connect:
+                connection.sendall(b"\xe0\x01\x8e")
+            while connection.recv(4096):
+                pass
+
+
+class NamesakeCheck(EndToEnd):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.make_broker()
+
+    def check(self, agent, code, words):
+        done = agent.command("check", "--online")
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, words)
+
+    def leaves_a_session(self, **arguments):
+        """Whether there is one for the id; it stays unless another start is clean."""
+        client = Namesake(self, self.broker, paho.MQTTv311, **arguments)
+        client.stop()
+        return bool(client.session_present)
+
+    @needs(timeout=90)
+    def test_without_an_agent_the_id_is_tried(self):
+        newer = self.make_agent(self.config(self.broker), started=False)
+        older = self.make_agent(self.config(self.broker, protocol="3.1.1"), started=False)
+        other = Namesake(self, self.broker)
+        for agent in (newer, older):
+            self.check(agent, 1, "FAILED +client id: the broker closed the connection .* 3 times: perhaps another client")
+        other.stop()
+
+        self.assertFalse(self.leaves_a_session(clean_session=False))
+        self.check(newer, 0, "warning +client id: nobody else took .* but the broker had a session of it")
+        self.assertTrue(self.leaves_a_session(clean_session=False), "the session that was there is there")
+        self.leaves_a_session(clean_session=True)
+        self.check(older, 0, "ok +client id: nobody else took")
+        self.assertFalse(self.leaves_a_session(clean_session=False), "a session that was begun was ended")
+
+    @needs(timeout=90)
+    def test_agent_that_runs_is_asked_and_not_disturbed(self):
+        agent = self.make_agent(self.config(self.broker))
+        agent.wait_connected()
+        self.check(agent, 0, r"ok +client id: the running agent uses it \(connected, 0 reconnects\)")
+        self.assertEqual(agent.status()["broker"]["reconnects"], 0)
+        other = Namesake(self, self.broker)
+        agent.wait_status(lambda s: s["broker"]["reconnects"] > 3, "thrown off again and again")
+        other.stop()
+        agent.wait_connected()
+        self.check(agent, 0, r"warning +client id: the broker closed the running agent's last \d+ connections without a word")
+
+    def test_broker_that_tells_of_the_other_client_is_believed(self):
+        agent = self.make_agent(self.config([f"mqtt://127.0.0.1:{TellingBroker(self).port}"], protocol="5"), started=False)
+        self.check(agent, 1, f'FAILED +client id: another client is connected as "{AGENT_ID}" and took it back')
+        agent.start()
+        agent.wait_status(lambda s: s["broker"]["takeovers"] > 0, "the broker told it")
+        self.check(agent, 1, r"FAILED +client id: another client has taken the running agent's place \d+ times, last at 20")
+        self.assertIn("taken over", agent.command("status").stdout)
