@@ -6,6 +6,7 @@ from broker import Subscriber
 from case import LONG, EndToEnd, needs
 from rabbitmq import INSTALLED, RabbitMq, section
 from recipes import adapted
+from waiting import wait_until
 
 COUNT = 8000  # readings
 RATE = 1000   # per second
@@ -20,9 +21,16 @@ class RabbitMqTest(EndToEnd):
         return rabbit.start()
 
     def collector(self, node):
-        """The same lasting session each time."""
-        subscriber = Subscriber(node.port, self.authority.cert, ["holdfast/#"], qos=1, client_id="collector",
-                                credentials=("collector", "password of the collector"))
+        """The same lasting session each time. Tried again where nodes that have just met still refuse connections: over TLS
+        the subscriber's library does not survive every refusal."""
+        def subscribed():
+            try:
+                return Subscriber(node.port, self.authority.cert, ["holdfast/#"], qos=1, client_id="collector",
+                                  credentials=("collector", "password of the collector"))
+            except AssertionError as error:
+                print(f"{node.name}: {error}", flush=True)
+                return None
+        subscriber = wait_until(subscribed, f"the collector subscribed at {node.name}", timeout=60)
         self.addCleanup(subscriber.stop)
         return subscriber
 
