@@ -134,7 +134,11 @@ class Subscriber:
         self._client.on_message = self._keep
         self._client.connect("localhost", port)
         self._client.loop_start()
-        self.wait_subscribed()
+        try:
+            self.wait_subscribed()
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop(self):
         self._client.disconnect()
