@@ -14,6 +14,12 @@ PROGRAMS = ("swtpm", "tpm2-abrmd", "dbus-daemon")
 PROVIDER = ["-provider", "tpm2", "-provider", "default", "-propquery", "?provider=tpm2"]
 
 
+def listens(port):
+    """Without connecting, for swtpm serves one connection at a time."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in file)
+
+
 class Tpm(EndToEnd):
     def setUp(self):
         super().setUp()
@@ -36,6 +42,7 @@ class Tpm(EndToEnd):
         port = free_port()
         self.start("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.make_directory('tpm')}", "--flags",
                    "not-need-init,startup-clear", "--ctrl", f"type=tcp,port={port + 1}", "--server", f"type=tcp,port={port}")
+        wait_until(lambda: listens(port), "swtpm listens")
         bus = self.start("dbus-daemon", "--session", "--nofork", "--print-address").stdout.readline().strip()
         self.environment = {**os.environ, "DBUS_SESSION_BUS_ADDRESS": bus, "TPM2OPENSSL_TCTI": "tabrmd:bus_type=session"}
         self.start("tpm2-abrmd", "--session", "--allow-root", f"--tcti=swtpm:port={port}", environment=self.environment)
