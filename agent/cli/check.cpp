@@ -83,7 +83,6 @@ class Visit {
     }
 
     void judge_client_id() {
-        if (config_.broker.client_id.empty()) return step(true, "client id", "the broker gives one");
         const auto finding = look_for_namesake(places_.control_socket(), config_.broker, server_, log_);
         if (finding.kind == NamesakeFinding::Kind::perhaps) return line("warning", "client id", finding.text);
         step(finding.kind == NamesakeFinding::Kind::none, "client id", finding.text);

@@ -81,6 +81,7 @@ NamesakeFinding use_it(const BrokerConfig& config, const Server& server, Log& lo
 
 NamesakeFinding look_for_namesake(const std::filesystem::path& control_socket, const BrokerConfig& config,
                                   const Server& server, Log& log) {
+    if (config.client_id.empty()) return {Kind::none, "the broker gives one"};
     if (auto told = ask_running_agent(control_socket, config.client_id)) return std::move(*told);
     return use_it(config, server, log);
 }

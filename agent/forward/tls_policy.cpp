@@ -40,6 +40,10 @@ Result<void> check_key_mode(const fs::path& file) {
 
 std::string key_problem(const TlsConfig& tls, const std::string& content) {
     const std::string file = tls.key_file.string();
+    if (content.find("BEGIN TSS2 PRIVATE KEY") != std::string::npos)
+        return "key_file " + file +
+               " is a key of a TPM that OpenSSL cannot open: set up its tpm2 provider as docs/mqtt.md says, "
+               "\"Keys in a TPM\"";
     if (content.find("ENCRYPTED") == std::string::npos)
         return "key_file " + file + " holds no private key in PEM form";
     if (tls.key_password_file.empty()) return "key_file " + file + " is encrypted: set key_password_file";

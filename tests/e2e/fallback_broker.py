@@ -3,29 +3,18 @@ import socket
 import ssl
 import threading
 
+from listener import Listener
+
 REFUSE_VERSION_5 = bytes([0x20, 0x03, 0x00, 0x84, 0x00])  # CONNACK, unsupported protocol version (MQTT 5, 3.2.2.2)
 
 
-class FallbackBroker:
+class FallbackBroker(Listener):
     def __init__(self, pair, backend_port):
         self.refused = 0
         self._backend_port = backend_port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pair.cert, pair.key)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self):
-        self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, connection):
         try:

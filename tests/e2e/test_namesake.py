@@ -1,10 +1,10 @@
 """Another client under our client id: `check --online` finds it, and leaves the broker as it was."""
-import socket
 import threading
 
 import paho.mqtt.client as paho
 
 from case import AGENT_ID, EndToEnd, needs
+from listener import Listener
 
 
 class Namesake:
@@ -31,25 +31,10 @@ class Namesake:
         self._client.loop_stop()
 
 
-class TellingBroker:
+class TellingBroker(Listener):
     """Speaks MQTT 5, and tells the client with the agent's id that another has taken its place: mosquitto 2.0.11 only closes."""
 
-    def __init__(self, test):
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-        test.addCleanup(self._listener.close)
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    @staticmethod
-    def _serve(connection):
+    def _serve(self, connection):
         with connection:
             connect = connection.recv(4096)
             if not connect:
@@ -106,7 +91,9 @@ class NamesakeCheck(EndToEnd):
         self.check(agent, 0, r"warning +client id: the broker closed the running agent's last \d+ connections without a word")
 
     def test_broker_that_tells_of_the_other_client_is_believed(self):
-        agent = self.make_agent(self.config([f"mqtt://127.0.0.1:{TellingBroker(self).port}"], protocol="5"), started=False)
+        broker = TellingBroker()
+        self.addCleanup(broker.stop)
+        agent = self.make_agent(self.config([f"mqtt://127.0.0.1:{broker.port}"], protocol="5"), started=False)
         self.check(agent, 1, f'FAILED +client id: another client is connected as "{AGENT_ID}" and took it back')
         agent.start()
         agent.wait_status(lambda s: s["broker"]["takeovers"] > 0, "the broker told it")

@@ -108,6 +108,15 @@ TEST_F(TlsFiles, WhatIsNotPemIsSaid) {
     EXPECT_THAT(problem(with_client({pair.certificate, junk})), HasSubstr("holds no private key"));
 }
 
+TEST_F(TlsFiles, KeyOfATpmIsNotTakenForJunk) {
+    CertificatePair pair = ca_.issue("client");
+    pair.key = directory_.write("tpm.key",
+                                "-----BEGIN TSS2 PRIVATE KEY-----\nMIHwBgZngQUKAQOg\n"
+                                "-----END TSS2 PRIVATE KEY-----\n");
+    fs::permissions(pair.key, fs::perms::owner_read);
+    EXPECT_THAT(problem(with_client(pair)), HasSubstr("is a key of a TPM that OpenSSL cannot open"));
+}
+
 TEST_F(TlsFiles, WithoutVerificationNoCaIsNeeded) {
     TlsConfig tls = trusting(directory_ / "absent");
     tls.verify = false;
