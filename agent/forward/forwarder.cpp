@@ -202,6 +202,16 @@ bool Forwarder::adopt_keep_alive(MonoTime now) {
     return true;
 }
 
+// A session that we did not ask for belongs to somebody else, or to an earlier life: MQTT 5 wants it left
+// (3.2.2-4).
+bool Forwarder::leave_foreign_session(const transport::Connected& event, MonoTime now) {
+    const bool foreign = event.session_present && attempt_.clean_start;
+    if (!foreign || attempt_.protocol != Protocol::v5) return false;
+    actions_.emplace_back(action::Drop{});
+    attempt_failed({.text = "the broker resumes a session although a new one was asked for"}, now);
+    return true;
+}
+
 // A clean session ends with its connection (MQTT 3.1.1, 3.1.2.4). QoS 2 wants one that lasts; but one that an
 // earlier process left must not be resumed, so it is cleared by a connection of its own.
 bool Forwarder::open_lasting_session(MonoTime now) {
@@ -235,6 +245,7 @@ void Forwarder::on(const transport::Probed& event, MonoTime now) {
 
 void Forwarder::on(const transport::Connected& event, MonoTime now) {
     if (phase_ != Phase::connecting) return;
+    if (leave_foreign_session(event, now)) return;
     const bool resumed = event.session_present && !attempt_.clean_start;
     if (!resumed) outbox_.session_lost();
     dialer_.connected(now);

@@ -125,6 +125,7 @@ class Forwarder {
     // True: the connection that was just made is left for another.
     bool adopt_keep_alive(MonoTime now);
     bool open_lasting_session(MonoTime now);
+    bool leave_foreign_session(const transport::Connected& event, MonoTime now);
     void turn_round(MonoTime now);
     void look_for_first_server(MonoTime now);
     void leave_silent_broker(MonoTime now);
