@@ -112,6 +112,9 @@ BrokerConfig read_broker(Section& section, const AgentConfig& agent) {
     if (section.is_set("password_file") && !section.is_set("username") && broker.protocol != Protocol::v5)
         section.problem("password_file",
                         "a password needs a username, but in MQTT 5: set username or protocol = \"5\"");
+    // Without a client id a session lasts only when the broker gives us one, which is new in MQTT 5.
+    if (broker.client_id.empty() && broker.qos == 2 && broker.protocol != Protocol::v5)
+        section.problem("client_id", "QoS 2 needs a client id, but in MQTT 5: set one or protocol = \"5\"");
     check_trust_store(section, broker);
     return broker;
 }

@@ -53,7 +53,7 @@ struct TlsConfig {
 
 struct BrokerConfig {
     std::vector<Server> servers;  // empty: the agent only buffers
-    std::string client_id;        // default: agent.id
+    std::string client_id;        // default: agent.id; empty: the broker gives one
     std::string username;
     std::filesystem::path password_file;
     Protocol protocol = Protocol::automatic;

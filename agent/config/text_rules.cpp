@@ -26,7 +26,7 @@ Result<void> check_name(std::string_view text) {
 }
 
 Result<void> check_client_id(std::string_view text) {
-    return plain(text, 1, max_mqtt_bytes);
+    return plain(text, 0, max_mqtt_bytes);
 }
 Result<void> check_username(std::string_view text) {
     return plain(text, 0, max_mqtt_bytes);

@@ -1,11 +1,18 @@
 #include "forward/connect_request.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/file.hpp"
 
 namespace holdfast {
 namespace {
+
+using namespace std::chrono_literals;
+
+// Paho's least; further apart where acknowledgements are waited for longer, since the link is slow.
+constexpr auto shortest_retry_interval = 10s;
 
 ConnectRequest without_files(const BrokerConfig& config, const Server& server) {
     ConnectRequest request;
@@ -14,6 +21,8 @@ ConnectRequest without_files(const BrokerConfig& config, const Server& server) {
     request.username = config.username;
     request.keep_alive = config.keep_alive;
     request.timeout = config.connect_timeout;
+    request.retry_interval =
+        std::max(shortest_retry_interval, std::chrono::floor<std::chrono::seconds>(config.ack_timeout / 3));
     return request;
 }
 

@@ -22,6 +22,8 @@ constexpr auto renew_grace = 5s;
 constexpr auto probe_interval = 60s;
 constexpr unsigned probes_to_trust = 3;
 
+constexpr int client_id_invalid = 0x85;
+
 constexpr MonoTime at_once{};
 
 std::string in_seconds(std::chrono::milliseconds time) {
@@ -53,6 +55,7 @@ Forwarder::Forwarder(const BrokerConfig& config, const ForwardIdentity& identity
       encoder_({identity_.agent_id, identity_.epoch, identity_.timestamp_unit}),
       refusals_(log),
       keep_alive_(config_.servers.size(), config_.keep_alive),
+      assigned_ids_(config_.servers.size()),
       logged_failures_(config_.servers.size()) {}
 
 void Forwarder::start(MonoTime now) {
@@ -184,8 +187,14 @@ void Forwarder::connect(MonoTime now) {
     phase_ends_ = now + config_.connect_timeout + connect_slack;
     status_.state = BrokerState::connecting;
     status_.server = config_.servers[attempt_.server].url;
+    // Without a client id there is no session to resume (MQTT 3.1.1, 3.1.3-7).
+    if (!has_client_id()) attempt_.clean_start = true;
     actions_.emplace_back(action::Connect{attempt_.server, attempt_.protocol, attempt_.clean_start,
-                                          keep_alive_[attempt_.server]});
+                                          keep_alive_[attempt_.server], assigned_ids_[attempt_.server]});
+}
+
+bool Forwarder::has_client_id() const {
+    return !config_.client_id.empty() || !assigned_ids_[attempt_.server].empty();
 }
 
 // The broker's keep alive time holds instead of ours (MQTT 5, 3.2.2.3.14), but Paho keeps to what CONNECT
@@ -212,10 +221,23 @@ bool Forwarder::leave_foreign_session(const transport::Connected& event, MonoTim
     return true;
 }
 
+// A client id that the broker chose (MQTT 5, 3.2.2.3.7) is ours from then on; the transport's session goes
+// by the id, so it begins with it.
+bool Forwarder::adopt_client_id(MonoTime now) {
+    if (has_client_id() || limits_.assigned_client_id.empty()) return false;
+    assigned_ids_[attempt_.server] = limits_.assigned_client_id;
+    log_.info(status_.server + " gives us the client id " + limits_.assigned_client_id +
+              ": connecting again with that");
+    dialer_.forget_session();
+    turn_round(now);
+    return true;
+}
+
 // A clean session ends with its connection (MQTT 3.1.1, 3.1.2.4). QoS 2 wants one that lasts; but one that an
 // earlier process left must not be resumed, so it is cleared by a connection of its own.
 bool Forwarder::open_lasting_session(MonoTime now) {
     if (config_.qos < 2 || attempt_.protocol != Protocol::v3_1_1 || !attempt_.clean_start) return false;
+    if (!has_client_id()) return false;
     turn_round(now);
     return true;
 }
@@ -251,7 +273,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     dialer_.connected(now);
     limits_ = event.limits;
     status_.tls = event.tls;
-    if (adopt_keep_alive(now) || open_lasting_session(now)) return;
+    if (adopt_client_id(now) || adopt_keep_alive(now) || open_lasting_session(now)) return;
     phase_ = Phase::connected;
     reachable_in_a_row_ = 0;
     next_probe_.reset();
@@ -282,6 +304,7 @@ std::string Forwarder::describe_link() const {
 void Forwarder::on(const transport::ConnectFailed& event, MonoTime now) {
     if (phase_ != Phase::connecting) return;
     LinkFailure failure = event.failure;
+    if (failure.code == client_id_invalid) assigned_ids_[attempt_.server].clear();
     if (offer_less(failure.code)) {
         failure.kind = LinkFailure::Class::passing;
         failure.text += "; the next attempt does without";

@@ -32,6 +32,7 @@ struct Connect {
     Protocol protocol = Protocol::v5;
     bool clean_start = true;
     std::chrono::seconds keep_alive{30};
+    std::string client_id = {};  // that the broker gave us; empty: as configured
 };
 struct Probe {
     std::size_t server = 0;
@@ -124,8 +125,10 @@ class Forwarder {
     void connect(MonoTime now);
     // True: the connection that was just made is left for another.
     bool adopt_keep_alive(MonoTime now);
+    bool adopt_client_id(MonoTime now);
     bool open_lasting_session(MonoTime now);
     bool leave_foreign_session(const transport::Connected& event, MonoTime now);
+    bool has_client_id() const;
     void turn_round(MonoTime now);
     void look_for_first_server(MonoTime now);
     void leave_silent_broker(MonoTime now);
@@ -174,6 +177,7 @@ class Forwarder {
     Dialer::Attempt attempt_;
     MonoTime phase_ends_{};  // of connecting, renewing, turning, draining, farewell and leaving
     std::vector<std::chrono::seconds> keep_alive_;  // by server: as configured, or as the server told
+    std::vector<std::string> assigned_ids_;         // by server: the client id that it gave us, if any
     bool renew_due_ = false;              // as soon as the attempt under way has come to a connection
     std::optional<MonoTime> next_probe_;  // of the first server, while connected to another
     unsigned reachable_in_a_row_ = 0;     // it was, at the last probes

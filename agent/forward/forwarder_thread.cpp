@@ -167,6 +167,7 @@ void ForwarderThread::connect(const action::Connect& attempt, MonoTime now) {
     request->protocol = attempt.protocol;
     request->clean_start = attempt.clean_start;
     request->keep_alive = attempt.keep_alive;
+    if (!attempt.client_id.empty()) request->client_id = attempt.client_id;
     if (std::optional<Message> will = forwarder_.status_message(AgentState::offline))
         request->will = Will{std::move(will->topic), std::move(will->payload), will->qos, will->retain};
     transport_->connect(*request);

@@ -62,6 +62,22 @@ Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls, const std::strin
     return options;
 }
 
+}  // namespace
+}  // namespace holdfast
+
+// The C++ library has no setter for this: the name is that of a friend of its class.
+namespace mqtt {
+class connect_options_test {
+  public:
+    static void set_retry_interval(connect_options& options, std::chrono::seconds interval) {
+        options.opts_.retryInterval = static_cast<int>(interval.count());
+    }
+};
+}  // namespace mqtt
+
+namespace holdfast {
+namespace {
+
 // Filled in place: C++ 1.2.0 leaves a pointer to the old object's properties in one that was copied or moved.
 Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request) {
     options.set_mqtt_version(paho_version(request.protocol));
@@ -76,6 +92,7 @@ Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request)
     options.set_keep_alive_interval(request.keep_alive);
     options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(request.timeout));
     options.set_max_inflight(no_limit_of_paho);
+    if (request.protocol == Protocol::v3_1_1) mqtt::connect_options_test::set_retry_interval(options, request.retry_interval);
     if (!request.username.empty()) options.set_user_name(request.username);
     if (!request.password.empty()) options.set_password(request.password);
     if (request.will) {
@@ -322,7 +339,10 @@ void AsyncLink::give_up() {
 void AsyncLink::on_connected(const mqtt::token& token) {
     const mqtt::connect_response response = token.get_connect_response();
     transport::Connected event{response.is_session_present(), limits_from(response.get_properties()), {}};
-    if (const auto dial = activity_.dial()) event.tls = dial->tls_session();
+    if (const auto dial = activity_.dial()) {
+        event.tls = dial->tls_session();
+        dial->use_aliases(event.limits.topic_alias_maximum, event.limits.maximum_packet_size);
+    }
     activity_.connected();
     events_.connected(attempt_, std::move(event));
 }

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "forward/tls_handshake.hpp"
+#include "forward/topic_aliases.hpp"
 
 namespace holdfast {
 namespace {
@@ -104,8 +105,10 @@ struct Handshake {
     std::string host;
     TlsConfig tls;
     TlsWitness witness;
-    std::mutex mutex;
+    std::mutex mutex;      // of what follows
     Dial* dial = nullptr;  // null: it is gone
+    std::optional<TopicAliases> aliases;
+    std::string shortened;  // what was begun to be written instead of Paho's packet
 };
 
 struct Dial::Seams {
@@ -148,6 +151,7 @@ struct Dial::Seams {
     }
     static int connect(SSL* ssl);
     static int read(SSL* ssl, void* buffer, int count);
+    static int write(SSL* ssl, std::string_view packet);
 };
 
 namespace {
@@ -212,6 +216,12 @@ std::optional<TlsSession> Dial::tls_session() const {
     return tls_session_;
 }
 
+void Dial::use_aliases(std::uint16_t maximum, std::uint32_t packet_limit) const {
+    if (!handshake_ || maximum == 0) return;
+    const std::lock_guard lock(handshake_->mutex);
+    handshake_->aliases.emplace(maximum, packet_limit);
+}
+
 Handshake* Dial::Seams::begin_handshake(SSL* ssl) {
     if (Handshake* known = handshake_of(ssl)) return known;
     const int fd = SSL_get_fd(ssl);
@@ -264,6 +274,35 @@ int Dial::Seams::read(SSL* ssl, void* buffer, int count) {
     if (handshake && ERR_peek_error() != 0 && SSL_get_error(ssl, result) == SSL_ERROR_SSL) failed(*handshake);
     errno = saved_errno;
     return result;
+}
+
+bool write_bytes(SSL* ssl, std::string_view bytes) {
+    std::size_t written = 0;
+    return ::SSL_write_ex(ssl, bytes.data(), bytes.size(), &written) == 1;
+}
+
+// No write of Paho's fails, as in write_parts(). Paho hands over one packet at a time, and the same again when
+// it could not be written.
+int Dial::Seams::write(SSL* ssl, std::string_view packet) {
+    const int all = static_cast<int>(packet.size());
+    Handshake* handshake = handshake_of(ssl);
+    std::unique_lock<std::mutex> lock;
+    if (handshake) {
+        lock = std::unique_lock(handshake->mutex);
+        if (handshake->shortened.empty() && handshake->aliases)
+            handshake->shortened = handshake->aliases->shorten(packet).value_or(std::string());
+        if (!handshake->shortened.empty()) packet = handshake->shortened;
+    }
+    const bool written = write_bytes(ssl, packet);
+    if (!written && ::SSL_get_error(ssl, 0) == SSL_ERROR_WANT_WRITE) {
+        note_blocked_write();
+        return -1;
+    }
+    if (handshake) handshake->shortened.clear();
+    if (written) return all;
+    ::ERR_clear_error();
+    ::shutdown(::SSL_get_fd(ssl), SHUT_RDWR);
+    return all;
 }
 
 PahoHurry::PahoHurry() {
@@ -429,17 +468,9 @@ ssize_t write_parts(int fd, const iovec* parts, int count) {
 
 int write_tls(SSL* ssl, const void* bytes, int count) {
     if (count <= 0) return 0;
-    std::size_t written = 0;
-    const int result = ::SSL_write_ex(ssl, bytes, static_cast<std::size_t>(count), &written);
-    if (result == 1) return static_cast<int>(written);
-    if (this_thread() == PahoThread::other) return -1;
-    if (::SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE) {
-        note_blocked_write();
-        return -1;
-    }
-    ::ERR_clear_error();
-    ::shutdown(::SSL_get_fd(ssl), SHUT_RDWR);
-    return count;
+    const std::string_view packet(static_cast<const char*>(bytes), static_cast<std::size_t>(count));
+    if (this_thread() != PahoThread::other) return Dial::Seams::write(ssl, packet);
+    return write_bytes(ssl, packet) ? count : -1;
 }
 
 }  // namespace

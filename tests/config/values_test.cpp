@@ -200,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"[agent]\nid = \"a\\u0000b\"", "2:6: error: a string must not hold a NUL character"},
         Wrong{"[agent]\ntags = { \"\" = \"x\" }", "2:10: error: tags: key: expected 1 to 256 bytes"},
         Wrong{"[agent]\ntags = { a = \"\\t\" }", "2:14: error: tags: expected 0 to 256 bytes"},
-        Wrong{"[broker]\nclient_id = \"\"", "2:13: error: client_id: expected 1 to 65535 bytes"},
+        Wrong{"[broker]\nclient_id = \"\"\nqos = 2", "2:13: error: client_id: QoS 2 needs a client id"},
         Wrong{"[broker]\nusername = \"\\u0007\"", "2:12: error: username: expected 0 to 65535 bytes"},
         Wrong{"[broker.tls]\nalpn = [\"mqtt\", \"\"]", "2:17: error: alpn: expected 1 to 255 bytes"},
         Wrong{"[broker]\nservers = [\"mqtts://u:p@h\"]",

@@ -1,6 +1,7 @@
 """One agent for each quality of service and protocol version, each behind a proxy of its own, with one broker and one
 subscriber that reaches the broker directly."""
 import itertools
+import json
 from dataclasses import dataclass
 
 from agent import Agent
@@ -12,6 +13,18 @@ from waiting import wait_until
 
 WINDOW = 20
 KINDS = list(itertools.product((0, 1, 2), ("3.1.1", "5")))
+
+
+def arrivals(messages):
+    """By id, the positions at which it came."""
+    found = {}
+    for position, message in enumerate(messages):
+        found.setdefault(json.loads(message.payload)["id"], []).append(position)
+    return found
+
+
+def extra(messages):
+    return sum(len(positions) - 1 for positions in arrivals(messages).values())
 
 
 @dataclass
@@ -64,6 +77,14 @@ class Fleet(EndToEnd):
         for member in self.members:
             self.assertNotIn("no acknowledgement", member.agent.log(), f"{member} had something in flight that nobody answered")
         return taken_in
+
+    def results(self, taken_in):
+        """Each member with its messages, once it has said how many came again."""
+        for member in self.members:
+            messages = self.messages(member)
+            print(f"{member}: {taken_in[member.name]} readings in {len(messages)} messages, {extra(messages)} again",
+                  flush=True)
+            yield member, messages
 
     def check_all_there(self, member, taken_in):
         tally = Tally(self.messages(member))  # fails when an id comes back with other bytes

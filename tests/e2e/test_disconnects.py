@@ -1,9 +1,8 @@
 """Connections that are cut at random moments, and brokers that restart, under load: every quality of service, both versions."""
-import json
 import os
 import random
 
-from fleet import WINDOW, Fleet
+from fleet import WINDOW, Fleet, arrivals, extra
 from case import needs
 from messages import Tally
 from waiting import wait_until
@@ -11,18 +10,6 @@ from waiting import wait_until
 DISCONNECTS = int(os.environ.get("HOLDFAST_DISCONNECTS", "15"))
 RESTARTS = int(os.environ.get("HOLDFAST_RESTARTS", "4"))
 LONGEST_LIFE = 0.6  # seconds that a connection may last: some do not get beyond the TLS handshake
-
-
-def arrivals(messages):
-    """By id, the positions at which it came."""
-    found = {}
-    for position, message in enumerate(messages):
-        found.setdefault(json.loads(message.payload)["id"], []).append(position)
-    return found
-
-
-def extra(messages):
-    return sum(len(positions) - 1 for positions in arrivals(messages).values())
 
 
 class Disconnects(Fleet):
@@ -41,14 +28,6 @@ class Disconnects(Fleet):
         for member, messages in self.results(taken_in):
             with self.subTest(member.name):
                 self.check(member, messages, taken_in[member.name], known[member.name])
-
-    def results(self, taken_in):
-        """Each member with its messages, once it has said how many came again."""
-        for member in self.members:
-            messages = self.messages(member)
-            print(f"{member}: {taken_in[member.name]} readings in {len(messages)} messages, {extra(messages)} again",
-                  flush=True)
-            yield member, messages
 
     def hold_back(self):
         """An outage at the end, for QoS 0: returns for each agent how many readings count as delivered during it, and how

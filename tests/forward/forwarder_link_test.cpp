@@ -485,6 +485,52 @@ TEST(Forwarder, KeepsItsOwnKeepAliveWhenTheBrokersIsLonger) {
     EXPECT_EQ(bench.disconnects, 0);
 }
 
+BrokerConfig without_client_id(Protocol protocol) {
+    BrokerConfig config = without_status();
+    config.client_id.clear();
+    config.protocol = protocol;
+    return config;
+}
+
+TEST(Forwarder, GoesOnWithTheClientIdThatTheBrokerGave) {
+    Bench bench(without_client_id(Protocol::v5));
+    transport::Connected answer;
+    answer.limits.assigned_client_id = "auto-1";
+    (void)bench.until_attempt();
+    EXPECT_EQ(bench.connects.back().client_id, "");
+    EXPECT_TRUE(bench.connects.back().clean_start);
+    bench.tell(answer);
+    EXPECT_EQ(bench.disconnects, 1);
+    bench.tell(transport::Disconnected{});
+    ASSERT_EQ(bench.connects.size(), 2u);
+    EXPECT_EQ(bench.connects.back().client_id, "auto-1");
+    EXPECT_TRUE(bench.connects.back().clean_start);
+    bench.tell(transport::Connected{});
+    EXPECT_EQ(bench.forwarder.status().state, BrokerState::connected);
+    bench.tell(transport::ConnectionLost{passing()});
+    bench.clock.advance(5min);
+    bench.step();
+    ASSERT_EQ(bench.connects.size(), 3u);
+    EXPECT_EQ(bench.connects.back().client_id, "auto-1");
+    EXPECT_FALSE(bench.connects.back().clean_start);
+    bench.tell(transport::ConnectFailed{{LinkFailure::Class::person, 0x85, "the client id is not valid"}});
+    bench.clock.advance(10min);
+    bench.step();
+    ASSERT_EQ(bench.connects.size(), 4u);
+    EXPECT_EQ(bench.connects.back().client_id, "");
+    EXPECT_TRUE(bench.connects.back().clean_start);
+}
+
+TEST(Forwarder, AlwaysStartsCleanWithoutAClientId) {
+    Bench bench(without_client_id(Protocol::v3_1_1));
+    bench.connect();
+    bench.tell(transport::ConnectionLost{passing()});
+    bench.clock.advance(5min);
+    bench.step();
+    ASSERT_EQ(bench.connects.size(), 2u);
+    EXPECT_TRUE(bench.connects.back().clean_start);
+}
+
 TEST(Forwarder, RenewsTheConnectionWhenWhatIsInFlightIsAcknowledged) {
     Bench bench;
     bench.connect();

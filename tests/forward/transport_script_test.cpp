@@ -286,6 +286,73 @@ TEST_P(ScriptVersions, DropEndsAnAttemptThatHangs) {
     EXPECT_EQ(log_.count(LogLevel::warning), 0u) << log_.text();
 }
 
+TEST_F(ScriptTest, TopicAliasesAreUsedWhenOfferedAndEndWithTheirConnection) {
+    const test::TempDir directory;
+    const test::CertificateAuthority ca(directory, "CA");
+    test::ScriptedBroker broker(
+        [&](test::ScriptedBroker::Connection& connection) {
+            const test::Properties offer = {{test::property::topic_alias_maximum, 2U}};
+            if (connection.number() > 0) {
+                connection.resume(offer);
+                return connection.serve();
+            }
+            connection.accept(offer);
+            for (int i = 0; i < 5; ++i)
+                (void)connection.read(test::PacketType::publish);
+        },
+        {.tls = ca.issue("server")});
+    ConnectRequest secured = request(broker.port(), Protocol::v5);
+    secured.server.scheme = Scheme::mqtts;
+    secured.server.host = "localhost";
+    secured.tls.ca_file = ca.file();
+    transport_->connect(secured);
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    DeliveryToken token = 0;
+    const auto topics = {"room/one", "room/two", "room/one", "room/six", "room/two"};
+    for (const char* topic : topics)
+        ASSERT_TRUE(transport_->publish(++token, {topic, "x", 1, false}));
+    ASSERT_TRUE(events_.next<transport::ConnectionLost>());
+    transport_->connect(secured);
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    ASSERT_TRUE(transport_->publish(++token, {"room/one", "x", 1, false}));
+    for (DeliveryToken i = 0; i < token; ++i)
+        ASSERT_TRUE(events_.next<transport::Delivered>());
+
+    std::vector<std::pair<std::string, std::uint32_t>> seen;
+    for (const test::Packet& packet : broker.received(test::PacketType::publish))
+        seen.emplace_back(packet.topic, packet.number(test::property::topic_alias).value_or(0));
+    using Seen = std::pair<std::string, std::uint32_t>;
+    std::vector<Seen> expected = {{"room/one", 1}, {"room/two", 2}, {"", 1}, {"room/six", 0}, {"", 2}};
+    // What is sent again comes before anything else, and with its topic.
+    for (const char* topic : topics)
+        expected.emplace_back(topic, 0);
+    expected.emplace_back("room/one", 1);
+    EXPECT_EQ(seen, expected);
+    EXPECT_EQ(broker.violations(), "");
+}
+
+// MQTT 3.1.1 allows it (4.4), MQTT 5 does not (4.4.0-1).
+TEST_P(ScriptVersions, MessageWithoutAcknowledgementGoesAgainOverTheSameConnectionByTheOldVersionOnly) {
+    const bool is_old = GetParam() == Protocol::v3_1_1;
+    test::ScriptedBroker broker([&](test::ScriptedBroker::Connection& connection) {
+        connection.accept();
+        const auto publish = connection.read(test::PacketType::publish);
+        ASSERT_TRUE(publish);
+        const auto again = connection.read(test::PacketType::publish, is_old ? 30s : 13s);
+        EXPECT_EQ(again.has_value(), is_old);
+        connection.acknowledge(*publish);
+        connection.serve();
+    });
+    ConnectRequest retrying = request(broker.port(), GetParam());
+    retrying.retry_interval = 10s;
+    transport_->connect(retrying);
+    ASSERT_TRUE(events_.next<transport::Connected>());
+    ASSERT_TRUE(transport_->publish(1, {"t", "x", 1, false}));
+    EXPECT_TRUE(events_.next<transport::Delivered>(40s));
+    EXPECT_EQ(broker.connects(), 1);
+    EXPECT_EQ(broker.violations(), "");
+}
+
 TEST_F(ScriptTest, SendsContentTypeExpiryAndUserProperties) {
     ScriptedServer server([](Peer& peer, int) {
         peer.read_packet();
