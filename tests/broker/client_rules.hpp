@@ -63,7 +63,7 @@ class ClientRules {
         bool retain = false;
         State state = State::unacknowledged;
         std::uint64_t order = 0;  // with room between for those whose first sending did not come
-        int connection = 0;  // that it was sent on last
+        int connection = 0;       // that it was sent on last
     };
     using Session = std::map<std::uint16_t, Delivery>;  // by packet id
 

@@ -89,8 +89,7 @@ void ScriptedBroker::note(BrokerEvent event) {
     changed_.notify_all();
 }
 
-void ScriptedBroker::note_received(Connection& connection, const Packet& packet,
-                                   std::string_view bytes) {
+void ScriptedBroker::note_received(Connection& connection, const Packet& packet, std::string_view bytes) {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
     rules_.received(connection.tcp_number_, packet, bytes.size(), connection.version_, now);

@@ -117,7 +117,7 @@ class ScriptedBroker::Connection {
     // The next packet of the type; others are taken in on the way, PINGREQ is answered.
     std::optional<Packet> read(PacketType type, Limit limit = patience);
     void send(const Packet& packet);
-    void send_raw(std::string_view bytes);  // not told to the rules
+    void send_raw(std::string_view bytes);                        // not told to the rules
     void send_as(const Packet& meaning, std::string_view bytes);  // the rules are told the meaning
     void accept(Properties properties = {}) { send_connack(0, false, std::move(properties)); }
     void resume(Properties properties = {}) { send_connack(0, true, std::move(properties)); }

@@ -79,8 +79,8 @@ void AgentProcess::start() {
     const std::string state = directory_ / "state";
     const std::string runtime = directory_ / "run";
     const std::string log_file = directory_ / "agent.log";
-    const std::array<const char*, 9> words{binary.c_str(),  "run",         "--config",
-                                           config.c_str(),  "--state-dir", state.c_str(),
+    const std::array<const char*, 9> words{binary.c_str(),  "run",           "--config",
+                                           config.c_str(),  "--state-dir",   state.c_str(),
                                            "--runtime-dir", runtime.c_str(), nullptr};
     pid_ = ::fork();
     if (pid_ != 0) return;
@@ -112,8 +112,9 @@ void AgentProcess::kill() {
 }
 
 CommandResult AgentProcess::command(const std::string& words) const {
-    const std::string line = program() + " " + words + " --config " + (directory_ / "holdfast.toml").string() +
-                             " --state-dir " + (directory_ / "state").string() + " --runtime-dir " +
+    const std::string line = program() + " " + words + " --config " +
+                             (directory_ / "holdfast.toml").string() + " --state-dir " +
+                             (directory_ / "state").string() + " --runtime-dir " +
                              (directory_ / "run").string() + " 2>&1 </dev/null";
     std::FILE* pipe = ::popen(line.c_str(), "r");
     CommandResult result;
@@ -136,8 +137,8 @@ std::string AgentProcess::status(std::string_view section, std::string_view memb
     return is_text ? rest.substr(1, rest.find('"', 1) - 1) : rest.substr(0, rest.find_first_of(",}\n"));
 }
 
-bool AgentProcess::wait_status(std::string_view section, std::string_view member,
-                               std::string_view value, std::chrono::seconds limit) const {
+bool AgentProcess::wait_status(std::string_view section, std::string_view member, std::string_view value,
+                               std::chrono::seconds limit) const {
     return wait_until([&] { return status(section, member) == value; }, limit);
 }
 

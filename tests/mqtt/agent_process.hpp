@@ -25,8 +25,8 @@ struct AgentSettings {
     Keys tls = {};
     Keys batch = {};
     Keys buffer = {};
-    int readings = 0;   // that the simulator makes; 0: it never stops
-    int rate = 200;     // a second; 0: as fast as they are taken
+    int readings = 0;       // that the simulator makes; 0: it never stops
+    int rate = 200;         // a second; 0: as fast as they are taken
     std::string more = {};  // lines behind it all
 };
 

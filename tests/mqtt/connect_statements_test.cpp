@@ -57,7 +57,8 @@ class ConnectStatements : public Statements {
                            {"keep_alive", "\"1s\""},
                            {"properties", "true"}}));
         ASSERT_TRUE(all_arrive(3));
-        ASSERT_TRUE(wait_received(PacketType::pingreq));
+        const int pings = qos == 2 ? 1 : 0;
+        ASSERT_TRUE(wait_received(PacketType::pingreq, pings));
         stop();
         ASSERT_TRUE(wait_closed());
     }
@@ -131,6 +132,7 @@ class ConnectStatements : public Statements {
         EXPECT_TRUE(closed);
         EXPECT_TRUE(all_arrive(20));
         EXPECT_TRUE(agent_->wait_status("buffer", "readings", "0"));
+        EXPECT_EQ(agent_->logged("the broker broke the rules of MQTT"), 1);
     }
 };
 
@@ -210,7 +212,8 @@ TEST_F(Mqtt5Connect, S3_1_3_1_FieldsOfConnectComeInTheirOrder) {
     live(1);
     const std::string bytes = connect_bytes();
     std::size_t at = 0;
-    for (const char* field : {"MQTT", "\x02gw", "\x12holdfast/gw/status", "offline", "\x04user", "\x06secret"}) {
+    for (const char* field :
+         {"MQTT", "\x02gw", "\x12holdfast/gw/status", "offline", "\x04user", "\x06secret"}) {
         at = bytes.find(field, at);
         ASSERT_NE(at, std::string::npos) << field;
     }
@@ -283,6 +286,18 @@ TEST_F(Mqtt5Connect, S4_13_2_1_ClosesAfterADisconnectWithAnError) {
     EXPECT_TRUE(closed);
 }
 
+TEST_F(Mqtt5Connect, S4_13_1_1_ClosesAtAPacketOfNoType) {
+    closes_at("\x00\x00"s);
+}
+TEST_F(Mqtt3Connect, S4_8_0_1_ClosesAtAPacketOfNoType) {
+    closes_at("\x00\x00"s);
+}
+TEST_F(Mqtt5Connect, S4_13_1_1_ClosesAtAPublishShorterThanItsProperties) {
+    closes_at("\x30\x05\x00\x01t\x7F\x01"s);
+}
+TEST_F(Mqtt3Connect, S4_8_0_1_ClosesAtAPublishShorterThanItsTopic) {
+    closes_at("\x30\x04\x00\x7Ftt"s);
+}
 TEST_F(Mqtt5Connect, S4_13_1_1_ClosesAtALengthOfFiveBytes) {
     closes_at("\x30\xFF\xFF\xFF\xFF\x01"s);
 }

@@ -82,7 +82,8 @@ TEST_F(DeviceAdvisor, TLS_Receive_Maximum_Size_Fragments) {
     serve([](Peer& peer) {
         Properties long_ones;
         for (int i = 0; i < 5; ++i)
-            long_ones.push_back({property::user_property, Property::Pair{"filler", std::string(10'000, 'x')}});
+            long_ones.push_back(
+                {property::user_property, Property::Pair{"filler", std::string(10'000, 'x')}});
         peer.accept(long_ones);
         peer.serve();
     });
@@ -204,10 +205,12 @@ TEST_F(DeviceAdvisor, MQTT_Connect_Exponential_Backoff_Retries) {
     expect_jitter([](Peer& peer) { peer.send_connack(0x89); });
 }
 TEST_F(DeviceAdvisor, MQTT_Reconnect_Backoff_Retries_On_Server_Disconnect) {
-    expect_jitter([](Peer& peer) {
-        peer.accept();
-        peer.send({.type = PacketType::disconnect, .reason = 0x8B});
-    }, {{"max_in_flight", "1"}});
+    expect_jitter(
+        [](Peer& peer) {
+            peer.accept();
+            peer.send({.type = PacketType::disconnect, .reason = 0x8B});
+        },
+        {{"max_in_flight", "1"}});
 }
 TEST_F(DeviceAdvisor, MQTT_Reconnect_Backoff_Retries_On_Unstable_Connection) {
     expect_jitter([](Peer& peer) {

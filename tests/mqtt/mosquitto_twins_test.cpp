@@ -77,7 +77,8 @@ class MosquittoLib : public MqttTest {
                 const PacketType type = is_release         ? PacketType::pubcomp
                                         : packet->qos == 1 ? PacketType::puback
                                                            : PacketType::pubrec;
-                const std::string id{static_cast<char>(packet->id >> 8), static_cast<char>(packet->id & 0xFF)};
+                const std::string id{static_cast<char>(packet->id >> 8),
+                                     static_cast<char>(packet->id & 0xFF)};
                 const std::string rests[] = {"", "\x00"s, "\x00\x00"s, "\x00\x07\x26\x00\x01p\x00\x01q"s};
                 const std::string body = id + rests[turn++ % 4];
                 const std::string head{static_cast<char>(static_cast<int>(type) << 4),
@@ -300,8 +301,9 @@ TEST_F(MosquittoLib, T11_prop_oversize_packet) {
         peer.serve();
     });
     AgentSettings two = settings(1, {{"status_topic", "\"\""}});
-    two.more = "channels = 50\n[[input]]\nname = \"small\"\nplugin = \"simulator\"\n"
-               "[input.options]\nrate = 200.0\ncount = 5\n";
+    two.more =
+        "channels = 50\n[[input]]\nname = \"small\"\nplugin = \"simulator\"\n"
+        "[input.options]\nrate = 200.0\ncount = 5\n";
     start(two);
     EXPECT_TRUE(all_arrive(5));
     EXPECT_EQ(agent_->logged("larger than"), 1);

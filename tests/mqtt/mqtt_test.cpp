@@ -25,7 +25,8 @@ std::string written_out(const std::vector<BrokerEvent>& log) {
             text += std::string(name_of(event.packet->type)) + " id " + std::to_string(event.packet->id);
             text += event.packet->dup ? " DUP" : "";
             text += " reason " + std::to_string(event.packet->reason);
-            if (const auto number = reading_number(*event.packet)) text += " reading " + std::to_string(*number);
+            if (const auto number = reading_number(*event.packet))
+                text += " reading " + std::to_string(*number);
         }
         text += event.text + '\n';
     }

@@ -100,6 +100,20 @@ Packet good_packet(Random& random) {
     }
 }
 
+// Well-formed still, but of another message, at another time, for another reason.
+Packet scramble(Packet packet, Random& random) {
+    packet.id = static_cast<std::uint16_t>(below(random, 8));
+    if (below(random, 2) == 0) packet.reason = static_cast<std::uint8_t>(random());
+    packet.dup = below(random, 2) == 0;
+    packet.retain = below(random, 2) == 0;
+    if (below(random, 4) == 0) packet.qos = static_cast<int>(below(random, 3));
+    if (below(random, 4) == 0) packet.topic = std::string(below(random, 70), '\xC3') + "\xA9";
+    if (below(random, 4) == 0) packet.codes.resize(below(random, 5));
+    const Properties once = packet.properties;
+    if (below(random, 4) == 0) packet.properties.insert(packet.properties.end(), once.begin(), once.end());
+    return packet;
+}
+
 std::string variable_byte_integer(std::size_t value) {
     std::string bytes;
     do {
@@ -172,6 +186,14 @@ Mutant mutate(const std::string& good, Random& random) {
     return {first + variable_byte_integer(body.size()) + body};
 }
 
+Mutant next_mutant(MqttVersion version, Random& random) {
+    Packet packet = good_packet(random);
+    const auto way = below(random, 4);
+    if (way < 3) packet = scramble(std::move(packet), random);
+    const std::string bytes = encode_packet(packet, version);
+    return way < 2 ? Mutant{bytes} : mutate(bytes, random);
+}
+
 class MutatedPackets : public ::testing::TestWithParam<MqttVersion> {
   protected:
     // One broker for all clients; its n-th connection has the n-th seed.
@@ -188,7 +210,7 @@ class MutatedPackets : public ::testing::TestWithParam<MqttVersion> {
         peer.accept();
         (void)peer.read(PacketType::publish, 2s);
         for (int turn = 0; turn < packets_per_connection && !peer.ended(); ++turn) {
-            const Mutant mutant = mutate(encode_packet(good_packet(random), peer.version()), random);
+            const Mutant mutant = next_mutant(peer.version(), random);
             peer.send_raw(mutant.bytes);
             ++sent_;
             if (!mutant.whole) break;

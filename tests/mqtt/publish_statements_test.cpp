@@ -45,7 +45,8 @@ class PublishStatements : public Statements {
         fast.rate = 0;
         fast.buffer = {{"memory", "\"64MiB\""}};
         start(fast);
-        ASSERT_TRUE(agent_->wait_status("forward", "acked_readings", std::to_string(count), 120s)) << acknowledged;
+        ASSERT_TRUE(agent_->wait_status("forward", "acked_readings", std::to_string(count), 120s))
+            << acknowledged;
         EXPECT_EQ(broker_->connects(), 1);
         EXPECT_EQ(zeros, 0);
         EXPECT_GE(first_id, 1);
@@ -201,7 +202,8 @@ TEST_F(Mqtt5Publish, S3_2_2_17_S3_3_2_8_NoTopicAliasIs0OrAboveTheMaximum) {
     EXPECT_TRUE(broker_->wait([](const auto& log) {
         std::multiset<std::string> topics;
         for (const BrokerEvent& event : log)
-            if (event.kind == Kind::received && reading_number(*event.packet)) topics.insert(event.packet->payload);
+            if (event.kind == Kind::received && reading_number(*event.packet))
+                topics.insert(event.packet->payload);
         return topics.size() >= 20;
     }));
     for (const Packet& publish : readings())

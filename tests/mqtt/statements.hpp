@@ -1,5 +1,5 @@
-// The client's MUSTs by their numbers: a test each, named after the statement in the version of MQTT it is of.
-// What both versions ask for is one function, called by a test of each.
+// The client's MUSTs by their numbers: a test each, named after the statement in the version of MQTT it is
+// of. What both versions ask for is one function, called by a test of each.
 #pragma once
 
 #include "mqtt/mqtt_test.hpp"
