@@ -215,6 +215,16 @@ bool Forwarder::adopt_keep_alive(MonoTime now) {
     return true;
 }
 
+// A session that we did not ask for belongs to somebody else, or to an earlier life: MQTT 5 wants it left
+// (3.2.2-4).
+bool Forwarder::leave_foreign_session(const transport::Connected& event, MonoTime now) {
+    const bool foreign = event.session_present && attempt_.clean_start;
+    if (!foreign || attempt_.protocol != Protocol::v5) return false;
+    actions_.emplace_back(action::Drop{});
+    attempt_failed({.text = "the broker resumes a session although a new one was asked for"}, now);
+    return true;
+}
+
 // A client id that the broker chose (MQTT 5, 3.2.2.3.7) is ours from then on; the transport's session goes
 // by the id, so it begins with it.
 bool Forwarder::adopt_client_id(MonoTime now) {
@@ -261,6 +271,7 @@ void Forwarder::on(const transport::Probed& event, MonoTime now) {
 
 void Forwarder::on(const transport::Connected& event, MonoTime now) {
     if (phase_ != Phase::connecting) return;
+    if (leave_foreign_session(event, now)) return;
     const bool resumed = event.session_present && !attempt_.clean_start;
     if (!resumed) outbox_.session_lost();
     dialer_.connected(now);

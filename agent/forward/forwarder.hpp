@@ -127,6 +127,7 @@ class Forwarder {
     bool adopt_keep_alive(MonoTime now);
     bool adopt_client_id(MonoTime now);
     bool open_lasting_session(MonoTime now);
+    bool leave_foreign_session(const transport::Connected& event, MonoTime now);
     bool has_client_id() const;
     void turn_round(MonoTime now);
     void look_for_first_server(MonoTime now);

@@ -92,7 +92,8 @@ Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request)
     options.set_keep_alive_interval(request.keep_alive);
     options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(request.timeout));
     options.set_max_inflight(no_limit_of_paho);
-    if (request.protocol == Protocol::v3_1_1) mqtt::connect_options_test::set_retry_interval(options, request.retry_interval);
+    if (request.protocol == Protocol::v3_1_1)
+        mqtt::connect_options_test::set_retry_interval(options, request.retry_interval);
     if (!request.username.empty()) options.set_user_name(request.username);
     if (!request.password.empty()) options.set_password(request.password);
     if (request.will) {
@@ -271,7 +272,7 @@ Result<void> AsyncLink::connect(std::uint64_t attempt, const ConnectRequest& req
         attempt_ = attempt;
         std::optional<TlsConfig> tls;
         if (uses_tls(request.server.scheme)) tls = request.tls;
-        activity_.begin(std::make_shared<Dial>(request.server, std::move(socket), std::move(tls)));
+        activity_.begin(std::make_shared<Dial>(request.server, std::move(socket), std::move(tls), protocol_));
         client_.connect(options, nullptr, connect_listener_);
         wake_paho_sender();
         return {};
@@ -358,6 +359,12 @@ std::string failure_message(const mqtt::token& token) {
     }
 }
 
+// What only the dial knows of a connection that ended.
+std::optional<LinkFailure> what_it_saw(const Dial& dial) {
+    auto failure = dial.broken_rule();
+    return failure ? failure : dial.tls_failure();
+}
+
 void AsyncLink::on_not_connected(const mqtt::token& token) {
     const auto dial = activity_.dial();
     const std::string message = failure_message(token);
@@ -366,13 +373,15 @@ void AsyncLink::on_not_connected(const mqtt::token& token) {
     else
         events_.unreachable(
             attempt_, message == "TCP connect completion failure" ? Stage::after_connect : Stage::network,
-            dial ? dial->tls_failure() : std::nullopt);
+            dial ? what_it_saw(*dial) : std::nullopt);
     activity_.end();
 }
 
 void AsyncLink::on_lost(int reason_code, std::string text) {
     LinkFailure failure = text.empty() ? disconnect_failure(reason_code) : LinkFailure{};
     if (!text.empty()) failure.text = std::move(text);
+    if (const auto dial = activity_.dial())
+        if (auto seen = dial->broken_rule()) failure = std::move(*seen);
     events_.lost(attempt_, std::move(failure));
     activity_.end();
 }

@@ -152,6 +152,12 @@ struct Dial::Seams {
     }
     static int connect(SSL* ssl);
     static int read(SSL* ssl, void* buffer, int count);
+    static ssize_t receive(int fd, void* buffer, std::size_t count, int flags);
+    // False: Paho must not see these bytes.
+    static bool passes(Dial& dial, const void* bytes, std::size_t count) {
+        const std::lock_guard lock(dial.mutex_);
+        return !dial.check_ || dial.check_->take({static_cast<const char*>(bytes), count});
+    }
     static int write(SSL* ssl, std::string_view packet);
 };
 
@@ -174,8 +180,9 @@ Handshake* handshake_of(const SSL* ssl) {
 
 }  // namespace
 
-Dial::Dial(const Server& server, UniqueFd socket, std::optional<TlsConfig> tls)
+Dial::Dial(const Server& server, UniqueFd socket, std::optional<TlsConfig> tls, Protocol protocol)
     : server_(server), socket_(std::move(socket)) {
+    if (server.scheme == Scheme::mqtt || server.scheme == Scheme::mqtts) check_.emplace(protocol);
     if (tls) {
         handshake_ = std::make_shared<Handshake>();
         handshake_->host = server.host;
@@ -210,6 +217,12 @@ std::optional<std::chrono::milliseconds> Dial::silence() const {
 std::optional<LinkFailure> Dial::tls_failure() const {
     const std::lock_guard lock(mutex_);
     return tls_failure_;
+}
+
+std::optional<LinkFailure> Dial::broken_rule() const {
+    const std::lock_guard lock(mutex_);
+    if (!check_ || check_->fault().empty()) return std::nullopt;
+    return LinkFailure{.text = "the broker broke the rules of MQTT: it sent " + check_->fault()};
 }
 
 std::optional<TlsSession> Dial::tls_session() const {
@@ -269,12 +282,34 @@ int Dial::Seams::connect(SSL* ssl) {
 int Dial::Seams::read(SSL* ssl, void* buffer, int count) {
     static auto* const real = next_definition<int(SSL*, void*, int)>("SSL_read");
     const int result = real(ssl, buffer, count);
-    if (result > 0 || this_thread() == PahoThread::other) return result;
+    Handshake* handshake = this_thread() == PahoThread::other ? nullptr : handshake_of(ssl);
+    if (!handshake) return result;
+    if (result > 0) {
+        const std::lock_guard lock(handshake->mutex);
+        if (handshake->dial && passes(*handshake->dial, buffer, static_cast<std::size_t>(result)))
+            return result;
+        ::shutdown(SSL_get_fd(ssl), SHUT_RDWR);
+        return 0;  // for Paho the server has closed
+    }
     const int saved_errno = errno;
-    Handshake* handshake = handshake_of(ssl);
-    if (handshake && ERR_peek_error() != 0 && SSL_get_error(ssl, result) == SSL_ERROR_SSL) failed(*handshake);
+    if (ERR_peek_error() != 0 && SSL_get_error(ssl, result) == SSL_ERROR_SSL) failed(*handshake);
     errno = saved_errno;
     return result;
+}
+
+// Of a connection without TLS: OpenSSL reads by read().
+ssize_t Dial::Seams::receive(int fd, void* buffer, std::size_t count, int flags) {
+    static auto* const real = next_definition<ssize_t(int, void*, std::size_t, int)>("recv");
+    const ssize_t result = real(fd, buffer, count, flags);
+    if (this_thread() == PahoThread::other || result <= 0) return result;
+    const std::lock_guard lock(surroundings().mutex);
+    auto& dials = surroundings().dials;
+    // The newest: a descriptor is used again as soon as it is closed.
+    const auto dial =
+        std::find_if(dials.rbegin(), dials.rend(), [&](const Dial* d) { return d->taken_as_ == fd; });
+    if (dial != dials.rend() && passes(**dial, buffer, static_cast<std::size_t>(result))) return result;
+    ::shutdown(fd, SHUT_RDWR);
+    return 0;
 }
 
 bool write_bytes(SSL* ssl, std::string_view bytes) {
@@ -282,8 +317,8 @@ bool write_bytes(SSL* ssl, std::string_view bytes) {
     return ::SSL_write_ex(ssl, bytes.data(), bytes.size(), &written) == 1;
 }
 
-// No write of Paho's fails, as in write_parts(). Paho hands over one packet at a time, and the same again when
-// it could not be written.
+// No write of Paho's fails, as in write_parts(). Paho hands over one packet at a time, and the same again
+// when it could not be written.
 int Dial::Seams::write(SSL* ssl, std::string_view packet) {
     const int all = static_cast<int>(packet.size());
     Handshake* handshake = handshake_of(ssl);
@@ -496,6 +531,7 @@ ssize_t seam_writev(int, const iovec*, int) HOLDFAST_SEAM("writev");
 int seam_ssl_write(SSL*, const void*, int) HOLDFAST_SEAM("SSL_write");
 int seam_ssl_connect(SSL*) HOLDFAST_SEAM("SSL_connect");
 int seam_ssl_read(SSL*, void*, int) HOLDFAST_SEAM("SSL_read");
+ssize_t seam_recv(int, void*, std::size_t, int) HOLDFAST_SEAM("recv");
 
 int seam_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
     return holdfast::resolve(node, service, hints, result);
@@ -523,5 +559,8 @@ int seam_ssl_connect(SSL* ssl) {
 }
 int seam_ssl_read(SSL* ssl, void* buffer, int count) {
     return holdfast::Dial::Seams::read(ssl, buffer, count);
+}
+ssize_t seam_recv(int fd, void* buffer, std::size_t count, int flags) {
+    return holdfast::Dial::Seams::receive(fd, buffer, count, flags);
 }
 }  // extern "C"

@@ -17,6 +17,7 @@
 
 #include "base/unique_fd.hpp"
 #include "config/config.hpp"
+#include "forward/packet_check.hpp"
 #include "forward/transport.hpp"
 
 namespace holdfast {
@@ -30,7 +31,8 @@ class Dial {
 
     // `socket`: connected to the server, or to a proxy that passes everything on; not blocking. From here on
     // the next connection that Paho makes to this server gets it. `tls`: none for a plain connection.
-    Dial(const Server& server, UniqueFd socket, std::optional<TlsConfig> tls);
+    // `protocol` is what the broker's packets are held to, but for those over WebSocket.
+    Dial(const Server& server, UniqueFd socket, std::optional<TlsConfig> tls, Protocol protocol);
     Dial(const Dial&) = delete;
     Dial& operator=(const Dial&) = delete;
     // Paho may still have the socket; it stays open for it.
@@ -45,6 +47,8 @@ class Dial {
     std::optional<LinkFailure> tls_failure() const;
     // From now on the topics of MQTT 5 messages are replaced by aliases. Has no effect on a plain connection.
     void use_aliases(std::uint16_t maximum, std::uint32_t packet_limit) const;
+    // What the broker sent that breaks MQTT; Paho saw the connection end before it. None: nothing.
+    std::optional<LinkFailure> broken_rule() const;
     // Of a handshake that was done.
     std::optional<TlsSession> tls_session() const;
 
@@ -60,6 +64,7 @@ class Dial {
     mutable std::mutex mutex_;  // of what follows
     std::optional<LinkFailure> tls_failure_;
     std::optional<TlsSession> tls_session_;
+    std::optional<PacketCheck> check_;  // none over WebSocket
 };
 
 // While one of these lives, Paho's receiving thread looks at its sockets every few milliseconds: it does not

@@ -5,6 +5,7 @@ namespace {
 
 // Beyond the keep alive itself: a machine under load is late, and a broker waits for half as much again.
 constexpr double keep_alive_slack = 1.5;
+constexpr std::uint64_t room_between = 1 << 20;
 
 std::string number_text(const char* what, std::uint32_t number) {
     return std::string(what) + " " + std::to_string(number);
@@ -187,15 +188,16 @@ void ClientRules::on_publish(Connection& at, const Packet& packet) {
 
 void ClientRules::on_first_send(Connection& at, const Packet& packet, const std::string& topic) {
     // In a session that goes on, a message may come for the second time of which the first was lost in a
-    // socket buffer: only the client knows.
+    // socket buffer, or the acknowledgement: only the client knows. Its place is behind the one before it.
     check(!packet.dup || at.resumed, at, "3.3.1-1", "3.3.1-1", "DUP on a message that was never sent");
+    const std::uint64_t order = packet.dup ? at.latest_resend + 1 : order_ += room_between;
     session_of(at).emplace(packet.id, Delivery{.topic = topic,
                                                .payload = packet.payload,
                                                .qos = packet.qos,
                                                .retain = packet.retain,
-                                               .order = ++order_,
+                                               .order = order,
                                                .connection = current_});
-    if (packet.dup) at.latest_resend = order_;
+    if (packet.dup) at.latest_resend = order;
 }
 
 void ClientRules::on_resend(Connection& at, const Packet& packet, const std::string& topic,

@@ -62,8 +62,8 @@ class ClientRules {
         int qos = 1;
         bool retain = false;
         State state = State::unacknowledged;
-        std::uint64_t order = 0;
-        int connection = 0;  // that it was sent on last
+        std::uint64_t order = 0;  // with room between for those whose first sending did not come
+        int connection = 0;       // that it was sent on last
     };
     using Session = std::map<std::uint16_t, Delivery>;  // by packet id
 

@@ -113,6 +113,22 @@ TEST_F(ClientRulesTest, ResendsKeepTheOriginalOrder) {
     EXPECT_EQ(first(), "MQTT5 4.6.0-1");
 }
 
+TEST_F(ClientRulesTest, AnAcknowledgementThatWasLostDoesNotChangeTheOrder) {
+    constexpr std::uint16_t ids[] = {1, 2, 3};
+    connect(0, true, false);
+    for (const std::uint16_t id : ids)
+        from_client(0, message(id));
+    rules_.sent(0, {.type = PacketType::puback, .id = 1});
+    rules_.closed(0);
+    for (const int connection : {1, 2}) {
+        connect(connection, false, true);
+        for (const std::uint16_t id : ids)
+            from_client(connection, again(id));
+        rules_.closed(connection);
+    }
+    EXPECT_EQ(rules_.report(), "");
+}
+
 TEST_F(ClientRulesTest, ARedeliveryHasTheSameBytes) {
     connect(0, true, false);
     from_client(0, message(1));

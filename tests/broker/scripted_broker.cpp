@@ -89,19 +89,22 @@ void ScriptedBroker::note(BrokerEvent event) {
     changed_.notify_all();
 }
 
-void ScriptedBroker::note_received(Connection& connection, const Packet& packet, std::size_t bytes) {
+void ScriptedBroker::note_received(Connection& connection, const Packet& packet, std::string_view bytes) {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
-    rules_.received(connection.tcp_number_, packet, bytes, connection.version_, now);
+    rules_.received(connection.tcp_number_, packet, bytes.size(), connection.version_, now);
+    if (!options_.keep_events) return changed_.notify_all();
     Packet kept = packet;
     kept.payload.resize(std::min(kept.payload.size(), options_.payload_bytes_kept));
-    log_.push_back({now, connection.tcp_number_, BrokerEvent::Kind::received, std::move(kept)});
+    log_.push_back({now, connection.tcp_number_, BrokerEvent::Kind::received, std::move(kept), "",
+                    std::string(options_.keep_bytes ? bytes : "")});
     changed_.notify_all();
 }
 
 void ScriptedBroker::note_sent(Connection& connection, const Packet& packet) {
     const std::lock_guard lock(mutex_);
     rules_.sent(connection.tcp_number_, packet);
+    if (!options_.keep_events) return;
     log_.push_back({Clock::now(), connection.tcp_number_, BrokerEvent::Kind::sent, packet});
     changed_.notify_all();
 }
@@ -231,7 +234,7 @@ std::optional<Packet> ScriptedBroker::Connection::read(Limit limit) {
         }
         Packet packet = std::get<Packet>(std::move(decoded));
         if (number_ < 0 && packet.type == PacketType::connect) number_ = broker_.connects_++;
-        broker_.note_received(*this, packet, bytes.size());
+        broker_.note_received(*this, packet, bytes);
         return packet;
     }
 }
@@ -247,8 +250,12 @@ std::optional<Packet> ScriptedBroker::Connection::read(PacketType type, Limit li
 }
 
 void ScriptedBroker::Connection::send(const Packet& packet) {
-    broker_.note_sent(*this, packet);
-    send_raw(encode_packet(packet, version_));
+    send_as(packet, encode_packet(packet, version_));
+}
+
+void ScriptedBroker::Connection::send_as(const Packet& meaning, std::string_view bytes) {
+    broker_.note_sent(*this, meaning);
+    send_raw(bytes);
 }
 
 void ScriptedBroker::Connection::send_raw(std::string_view bytes) {

@@ -32,7 +32,8 @@ struct BrokerEvent {
     int connection = 0;  // by TCP, from 0
     Kind kind = Kind::accepted;
     std::optional<Packet> packet = {};
-    std::string text = {};  // of a failed handshake or a malformed packet
+    std::string text = {};   // of a failed handshake or a malformed packet
+    std::string bytes = {};  // of a received packet, as they came; if the options say so
 };
 
 class ScriptedBroker {
@@ -45,6 +46,8 @@ class ScriptedBroker {
         std::uint16_t port = 0;                 // 0: a free one
         std::size_t payload_bytes_kept = 1024;  // in the log
         bool greet = true;                      // false: the script runs before TLS and CONNECT
+        bool keep_bytes = false;                // of received packets, in the log
+        bool keep_events = true;                // false: no log, for very many packets; the rules hold
     };
 
     explicit ScriptedBroker(Script script) : ScriptedBroker(std::move(script), Options()) {}
@@ -77,7 +80,7 @@ class ScriptedBroker {
     void accept_all();
     void serve(UniqueFd fd, int number);
     void note(BrokerEvent event);
-    void note_received(Connection& connection, const Packet& packet, std::size_t bytes);
+    void note_received(Connection& connection, const Packet& packet, std::string_view bytes);
     void note_sent(Connection& connection, const Packet& packet);
     void note_defect(Connection& connection, const Defect& defect);
 
@@ -105,6 +108,8 @@ class ScriptedBroker::Connection {
 
     // How many CONNECTs came before this one: 0 for the first.
     int number() const { return number_; }
+    // Whether the client has closed; or the script gave the connection up.
+    bool ended() const { return over_; }
     const Packet& connect() const { return connect_; }
     MqttVersion version() const { return version_; }
 
@@ -112,7 +117,8 @@ class ScriptedBroker::Connection {
     // The next packet of the type; others are taken in on the way, PINGREQ is answered.
     std::optional<Packet> read(PacketType type, Limit limit = patience);
     void send(const Packet& packet);
-    void send_raw(std::string_view bytes);  // not told to the rules
+    void send_raw(std::string_view bytes);                        // not told to the rules
+    void send_as(const Packet& meaning, std::string_view bytes);  // the rules are told the meaning
     void accept(Properties properties = {}) { send_connack(0, false, std::move(properties)); }
     void resume(Properties properties = {}) { send_connack(0, true, std::move(properties)); }
     void send_connack(std::uint8_t reason, bool session_present = false, Properties properties = {});

@@ -2,57 +2,28 @@
 // Each case is one of its scenarios, played twice to the forwarder's state machine.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "forward/forwarder_bench.hpp"
+#include "support/backoff_class.hpp"
 
 namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
+using test::BackoffKind;
 using test::Bench;
+using test::classify;
+using test::Gaps;
 
 constexpr int gaps_per_round = 5;
 constexpr int seeds = 100;
-using Gaps = std::vector<double>;  // seconds from the end of an attempt or link to the next attempt
-
-enum class Kind { constant, linear, exponential, jitter };
-
-bool is_constant(const Gaps& gaps) {
-    const auto [least, most] = std::minmax_element(gaps.begin(), gaps.end());
-    return *most < 1.25 * std::max(*least, 0.001);
-}
-
-bool is_linear(const Gaps& gaps) {
-    for (std::size_t i = 2; i < gaps.size(); ++i)
-        if (std::abs(gaps[i] - 2 * gaps[i - 1] + gaps[i - 2]) > 0.05 * gaps[i]) return false;
-    return true;
-}
-
-bool is_exponential(const Gaps& gaps) {
-    const double ratio = gaps[1] / std::max(gaps[0], 0.001);
-    for (std::size_t i = 1; i < gaps.size(); ++i)
-        if (std::abs(gaps[i] / std::max(gaps[i - 1], 0.001) - ratio) > 0.1 * ratio) return false;
-    return true;
-}
-
-Kind classify(const Gaps& first, const Gaps& second) {
-    int different = 0;
-    for (std::size_t i = 0; i < first.size(); ++i)
-        if (std::abs(first[i] - second[i]) > 0.1 * std::max(first[i], second[i])) ++different;
-    if (different >= 3) return Kind::jitter;
-    if (is_constant(first)) return Kind::constant;
-    if (is_linear(first)) return Kind::linear;
-    return is_exponential(first) ? Kind::exponential : Kind::jitter;
-}
 
 TEST(BackoffClass, TellsTheOthersFromJitter) {
-    EXPECT_EQ(classify({2.7, 2.7, 2.8, 2.7, 2.7}, {2.7, 2.7, 2.7, 2.7, 2.7}), Kind::constant);
-    EXPECT_EQ(classify({1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}), Kind::linear);
-    EXPECT_EQ(classify({1, 2, 4, 8, 16}, {1, 2, 4, 8, 16}), Kind::exponential);
-    EXPECT_EQ(classify({0.4, 1.9, 1.1, 6.5, 9}, {0.9, 0.2, 3.1, 2.5, 14}), Kind::jitter);
+    EXPECT_EQ(classify({2.7, 2.7, 2.8, 2.7, 2.7}, {2.7, 2.7, 2.7, 2.7, 2.7}), BackoffKind::constant);
+    EXPECT_EQ(classify({1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}), BackoffKind::linear);
+    EXPECT_EQ(classify({1, 2, 4, 8, 16}, {1, 2, 4, 8, 16}), BackoffKind::exponential);
+    EXPECT_EQ(classify({0.4, 1.9, 1.1, 6.5, 9}, {0.9, 0.2, 3.1, 2.5, 14}), BackoffKind::jitter);
 }
 
 struct Scenario {
@@ -112,7 +83,7 @@ TEST_P(BackoffScenario, IsJitter) {
             (void)bench.until_attempt();
             rounds[turn] = round(bench);
         }
-        if (classify(rounds[0], rounds[1]) == Kind::jitter) ++jitter;
+        if (classify(rounds[0], rounds[1]) == BackoffKind::jitter) ++jitter;
         first_gaps += rounds[0].front();
         last_gaps += rounds[0].back();
     }

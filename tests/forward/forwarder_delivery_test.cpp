@@ -146,8 +146,27 @@ TEST(Forwarder, LeavesWhatIsInFlightToTheTransportWhenTheSessionIsKept) {
     EXPECT_THAT(bench.acknowledged, ElementsAre(1, 2));
 }
 
-TEST(Forwarder, DoesNotTrustASessionItDidNotAskFor) {
+TEST(Forwarder, LeavesASessionItDidNotAskFor) {
     Bench bench(without_status(broker_config(2)));
+    bench.connect();
+    bench.offer({1});
+    bench.tell(transport::ConnectionLost{passing()});
+    (void)bench.take_published();
+    (void)bench.until_attempt();
+    ASSERT_TRUE(bench.connects.back().clean_start);
+    bench.tell(transport::Connected{.session_present = true, .limits = {}, .tls = {}});
+    EXPECT_EQ(bench.drops, 1);
+    EXPECT_EQ(bench.forwarder.status().state, BrokerState::waiting);
+    EXPECT_THAT(bench.forwarder.status().last_error, ::testing::HasSubstr("a new one was asked for"));
+    EXPECT_THAT(bench.take_published(), IsEmpty());
+    bench.connect();
+    EXPECT_THAT(bench.take_published(), ElementsAre(1));
+}
+
+TEST(Forwarder, DoesNotTrustASessionItDidNotAskForBy3_1_1) {
+    BrokerConfig config = without_status(broker_config(2));
+    config.protocol = Protocol::v3_1_1;
+    Bench bench(config);
     bench.connect();
     bench.offer({1});
     bench.tell(transport::ConnectionLost{passing()});
