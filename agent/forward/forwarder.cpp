@@ -24,8 +24,6 @@ constexpr auto renew_grace = 5s;
 constexpr auto probe_interval = 60s;
 constexpr unsigned probes_to_trust = 3;
 
-constexpr int client_id_invalid = 0x85;
-
 constexpr auto short_link = 60s;
 
 constexpr MonoTime at_once{};
@@ -309,7 +307,8 @@ std::string Forwarder::describe_link() const {
 void Forwarder::on(const transport::ConnectFailed& event, MonoTime now) {
     if (phase_ != Phase::connecting) return;
     LinkFailure failure = event.failure;
-    if (failure.code == client_id_invalid) assigned_ids_[attempt_.server].clear();
+    // It may have been the id that the broker gave us before.
+    if (failure.kind != LinkFailure::Class::passing) assigned_ids_[attempt_.server].clear();
     if (offer_less(failure.code)) {
         failure.kind = LinkFailure::Class::passing;
         failure.text += "; the next attempt does without";

@@ -92,7 +92,7 @@ Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request)
     options.set_keep_alive_interval(request.keep_alive);
     options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(request.timeout));
     options.set_max_inflight(no_limit_of_paho);
-    if (request.protocol == Protocol::v3_1_1)
+    if (request.protocol == Protocol::v3_1_1 && request.server.scheme == Scheme::mqtts)
         mqtt::connect_options_test::set_retry_interval(options, request.retry_interval);
     if (!request.username.empty()) options.set_user_name(request.username);
     if (!request.password.empty()) options.set_password(request.password);

@@ -8,8 +8,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -24,8 +26,8 @@
 #include <utility>
 #include <vector>
 
+#include "forward/outgoing_packets.hpp"
 #include "forward/tls_handshake.hpp"
-#include "forward/topic_aliases.hpp"
 
 namespace holdfast {
 namespace {
@@ -108,8 +110,7 @@ struct Handshake {
     TlsWitness witness;
     std::mutex mutex;      // of what follows
     Dial* dial = nullptr;  // null: it is gone
-    std::optional<TopicAliases> aliases;
-    std::string shortened;  // what was begun to be written instead of Paho's packet
+    OutgoingPackets outgoing;
 };
 
 struct Dial::Seams {
@@ -233,7 +234,7 @@ std::optional<TlsSession> Dial::tls_session() const {
 void Dial::use_aliases(std::uint16_t maximum, std::uint32_t packet_limit) const {
     if (!handshake_ || maximum == 0) return;
     const std::lock_guard lock(handshake_->mutex);
-    handshake_->aliases.emplace(maximum, packet_limit);
+    handshake_->outgoing.use_aliases(maximum, packet_limit);
 }
 
 Handshake* Dial::Seams::begin_handshake(SSL* ssl) {
@@ -312,32 +313,44 @@ ssize_t Dial::Seams::receive(int fd, void* buffer, std::size_t count, int flags)
     return 0;
 }
 
-bool write_bytes(SSL* ssl, std::string_view bytes) {
+namespace {
+
+enum class Written { all, not_yet, never };
+
+Written write_bytes(SSL* ssl, std::string_view bytes) {
     std::size_t written = 0;
-    return ::SSL_write_ex(ssl, bytes.data(), bytes.size(), &written) == 1;
+    const int result = ::SSL_write_ex(ssl, bytes.data(), bytes.size(), &written);
+    if (result == 1) return Written::all;  // there are no partial writes: Paho does not turn them on
+    if (::SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE) {
+        note_blocked_write();
+        return Written::not_yet;
+    }
+    ::ERR_clear_error();
+    ::shutdown(::SSL_get_fd(ssl), SHUT_RDWR);
+    return Written::never;
 }
+
+bool has_bytes_to_send(int fd) {
+    int waiting = 0;
+    return ::ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
+}
+
+}  // namespace
 
 // No write of Paho's fails, as in write_parts(). Paho hands over one packet at a time, and the same again
 // when it could not be written.
 int Dial::Seams::write(SSL* ssl, std::string_view packet) {
     const int all = static_cast<int>(packet.size());
     Handshake* handshake = handshake_of(ssl);
-    std::unique_lock<std::mutex> lock;
-    if (handshake) {
-        lock = std::unique_lock(handshake->mutex);
-        if (handshake->shortened.empty() && handshake->aliases)
-            handshake->shortened = handshake->aliases->shorten(packet).value_or(std::string());
-        if (!handshake->shortened.empty()) packet = handshake->shortened;
-    }
-    const bool written = write_bytes(ssl, packet);
-    if (!written && ::SSL_get_error(ssl, 0) == SSL_ERROR_WANT_WRITE) {
-        note_blocked_write();
+    if (!handshake) return write_bytes(ssl, packet) == Written::not_yet ? -1 : all;
+    const std::lock_guard lock(handshake->mutex);
+    OutgoingPackets& outgoing = handshake->outgoing;
+    if (outgoing.repeats(packet) && has_bytes_to_send(::SSL_get_fd(ssl))) return all;
+    if (write_bytes(ssl, outgoing.next(packet)) == Written::not_yet) {
+        outgoing.blocked();
         return -1;
     }
-    if (handshake) handshake->shortened.clear();
-    if (written) return all;
-    ::ERR_clear_error();
-    ::shutdown(::SSL_get_fd(ssl), SHUT_RDWR);
+    outgoing.written(packet);
     return all;
 }
 
@@ -509,9 +522,11 @@ ssize_t write_parts(int fd, const iovec* parts, int count) {
 
 int write_tls(SSL* ssl, const void* bytes, int count) {
     if (count <= 0) return 0;
-    const std::string_view packet(static_cast<const char*>(bytes), static_cast<std::size_t>(count));
-    if (this_thread() != PahoThread::other) return Dial::Seams::write(ssl, packet);
-    return write_bytes(ssl, packet) ? count : -1;
+    const auto size = static_cast<std::size_t>(count);
+    if (this_thread() != PahoThread::other)
+        return Dial::Seams::write(ssl, {static_cast<const char*>(bytes), size});
+    std::size_t written = 0;
+    return ::SSL_write_ex(ssl, bytes, size, &written) == 1 ? static_cast<int>(written) : -1;
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ class Dial {
     std::optional<std::chrono::milliseconds> silence() const;
     // Why the handshake failed, or what the server said right after it; none: nothing is known.
     std::optional<LinkFailure> tls_failure() const;
-    // From now on the topics of MQTT 5 messages are replaced by aliases. Has no effect on a plain connection.
+    // From now on the topics of MQTT 5 messages are replaced by aliases, over mqtts.
     void use_aliases(std::uint16_t maximum, std::uint32_t packet_limit) const;
     // What the broker sent that breaks MQTT; Paho saw the connection end before it. None: nothing.
     std::optional<LinkFailure> broken_rule() const;

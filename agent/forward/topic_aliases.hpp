@@ -19,8 +19,8 @@ class TopicAliases {
     TopicAliases(std::uint16_t maximum, std::uint32_t packet_limit)
         : maximum_(maximum), packet_limit_(packet_limit) {}
 
-    // What to send instead of `packet`; none: send it as it is. Calls for packets that are not sent, or not in
-    // this order, break the connection's state. What is too long to gain by it is left alone.
+    // What to send instead of `packet`; none: send it as it is. Calls for packets that are not sent, or not
+    // in this order, break the connection's state. What is too long to gain by it is left alone.
     std::optional<std::string> shorten(std::string_view packet);
 
   private:

@@ -41,7 +41,8 @@ struct ConnectRequest {
     bool clean_start = true;           // 3.1.1: clean session
     std::chrono::seconds keep_alive{30};
     std::chrono::milliseconds timeout{10'000};  // for DNS, TCP, proxy, TLS and CONNACK together
-    // 3.1.1 only, MQTT 5 forbids it: what has no acknowledgement for so long is sent again. 0: it is not.
+    // By 3.1.1 over mqtts: what has no acknowledgement for so long is sent again; MQTT 5 forbids it. 0: it is
+    // not.
     std::chrono::seconds retry_interval{0};
     TlsConfig tls;
     std::shared_ptr<const void> files;  // what the paths in tls lead to, where that is not on disk
