@@ -68,9 +68,9 @@ function(holdfast_plugin name)
     install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins)
 endfunction()
 
-# holdfast_test(NAME SOURCES... LINKS... [ENVIRONMENT...]): one GoogleTest program a folder; each of its tests is a test of ctest.
+# holdfast_test(NAME SOURCES... LINKS... [ENVIRONMENT...] [LABELS label]): one GoogleTest program a folder; each of its tests is a test of ctest.
 function(holdfast_test name)
-    cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS;ENVIRONMENT" ${ARGN})
+    cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS;ENVIRONMENT;LABELS" ${ARGN})
     add_executable(test_${name} ${arg_SOURCES})
     target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     foreach(link IN LISTS arg_LINKS)
@@ -78,5 +78,6 @@ function(holdfast_test name)
     endforeach()
     target_link_libraries(test_${name} PRIVATE ${arg_PRIVATE_LINKS} GTest::gmock GTest::gtest_main)
     set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 ENVIRONMENT "${arg_ENVIRONMENT}")
+    gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}"
+        ENVIRONMENT "${arg_ENVIRONMENT}")
 endfunction()
