@@ -75,16 +75,6 @@ class RefusedRun {
     }
 
   private:
-    static std::vector<std::int64_t> numbers_in(const Batch& batch) {
-        std::vector<std::int64_t> numbers;
-        const auto body = decode_body(batch.header.kind, batch.body);
-        ReadingReader reader;
-        reader.feed(body->stream);
-        while (reader.next().value())
-            numbers.push_back(reader.reading().values[0].i64);
-        return numbers;
-    }
-
     void append() {
         BatchMaker maker("in" + std::to_string(random_() % 2));
         const auto number = maker.channel("n", ValueType::i64);

@@ -53,16 +53,6 @@ Batch readings_from(std::uint64_t first, std::uint32_t count, std::size_t text =
     return batch;
 }
 
-std::vector<std::int64_t> numbers_in(const Batch& batch) {
-    std::vector<std::int64_t> numbers;
-    const auto body = decode_body(batch.header.kind, batch.body);
-    ReadingReader reader;
-    reader.feed(body->stream);
-    while (reader.next().value())
-        numbers.push_back(reader.reading().values[0].i64);
-    return numbers;
-}
-
 class Refused : public ::testing::TestWithParam<Durability> {
   protected:
     Refused() : test_(config()) { test_.buffer->set_link(true); }
