@@ -85,6 +85,7 @@ Result<void> BatchDatabase::prepare_reading() {
             {&lanes_[lane].select_back,
              "SELECT " + names + " FROM " + table + " WHERE seq <= ? ORDER BY seq DESC"},
             {&lanes_[lane].exists, "SELECT 1 FROM " + table + " WHERE seq=?"},
+            {&lanes_[lane].body_bytes, "SELECT length(body) FROM " + table + " WHERE seq=?"},
         });
         if (!done) return done;
     }
@@ -93,6 +94,7 @@ Result<void> BatchDatabase::prepare_reading() {
         {&all_meta_, "SELECT key, value FROM meta ORDER BY key"},
         {&input_name_, "SELECT name FROM inputs WHERE id=?"},
         {&boot_id_, "SELECT boot FROM boots WHERE id=?"},
+        {&find_mark_, "SELECT " + std::string(refused_mark::columns) + " FROM refused WHERE seq=?"},
         {&page_count_, "PRAGMA page_count"},
         {&freelist_count_, "PRAGMA freelist_count"},
     });
@@ -119,6 +121,9 @@ Result<void> BatchDatabase::prepare_writing() {
         {&find_boot_, "SELECT id FROM boots WHERE boot=?"},
         {&wall_offset_, "SELECT wall_offset_us FROM boots WHERE boot=? AND wall_offset_us IS NOT NULL"},
         {&set_wall_offset_, "UPDATE boots SET wall_offset_us=? WHERE id=?"},
+        {&add_mark_, "INSERT OR REPLACE INTO refused(" + std::string(refused_mark::columns) +
+                         ") VALUES (?,?,?,?,?,?,?,?,?,?)"},
+        {&erase_mark_, "DELETE FROM refused WHERE seq=?"},
     });
 }
 
@@ -144,7 +149,7 @@ Result<void> BatchDatabase::load() {
     lived_ = std::chrono::seconds(*lived);
     for (std::size_t lane = 0; lane < priority_count; ++lane)
         if (auto done = load_lane(static_cast<Priority>(lane)); !done) return done;
-    return {};
+    return load_refused();
 }
 
 // The totals are exact without reading every row: a transaction that does more than add rows at the end
@@ -174,6 +179,48 @@ Result<void> BatchDatabase::load_lane(Priority priority) {
     if (!last) return last.error();
     lived_ = std::max(lived_, std::chrono::seconds(*last));
     return {};
+}
+
+namespace {
+
+struct Mark {
+    std::array<std::int64_t, refused_mark::checksum> numbers{};
+    std::string_view reason;  // valid until the next step
+    bool sound = false;
+};
+
+Mark read_mark(const Statement& row) {
+    Mark mark;
+    for (std::size_t i = 0; i < mark.numbers.size(); ++i)
+        mark.numbers[i] = row.integer(static_cast<int>(i));
+    mark.reason = row.bytes(refused_mark::reason);
+    mark.sound = row.integer(refused_mark::checksum) == refused_mark::checksum_of(mark.numbers, mark.reason);
+    return mark;
+}
+
+}  // namespace
+
+// A damaged mark is none: its batch is tried again.
+Result<void> BatchDatabase::load_refused() {
+    auto all = database_.prepare("SELECT " + std::string(refused_mark::columns) + " FROM refused");
+    if (!all) return all.error();
+    return all->each([&](const Statement& row) {
+        const Mark mark = read_mark(row);
+        if (const auto known = refused_mark::row_of(mark.numbers); known && mark.sound)
+            refused_.put(to_unsigned(mark.numbers[refused_mark::seq]), *known);
+        return true;
+    });
+}
+
+Result<std::optional<Refusal>> BatchDatabase::refusal(std::uint64_t wanted) {
+    std::optional<Refusal> found;
+    auto done = find_mark_.bind(1, to_signed(wanted)).each([&](const Statement& row) {
+        const Mark mark = read_mark(row);
+        if (mark.sound) found = refused_mark::refusal_of(mark.numbers, mark.reason);
+        return false;
+    });
+    if (!done) return done.error();
+    return found;
 }
 
 Result<std::uint64_t> BatchDatabase::meta(std::string_view key) {
@@ -295,18 +342,32 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
     return batch;
 }
 
+// Rows at the beginning that are set aside are stepped over once and not each time.
 Result<BatchDatabase::Rows> BatchDatabase::read(Priority priority, std::uint64_t from, std::uint64_t to,
-                                                ReadLimit limit, const Wanted& wanted) {
+                                                ReadLimit limit, const Wanted& wanted, Which which) {
     Statement& select = lanes_[index_of(priority)].select;
-    auto rows = collect(select.bind(1, to_signed(from)).bind(2, to_signed(to)), priority, limit, wanted);
-    if (rows) rows->next = rows->next == 0 ? to + 1 : rows->next + 1;
+    std::uint64_t& first_waiting = book_.lanes[index_of(priority)].first_waiting;
+    const bool from_first = which == Which::waiting && from <= first_waiting;
+    if (from_first) from = first_waiting;
+    std::optional<std::uint64_t> met;
+    const auto waits = [&](std::uint64_t row) {
+        if (which == Which::all) return wanted(row);
+        if (refused_.contains(row)) return false;
+        if (!met) met = row;
+        return wanted(row);
+    };
+    auto rows = collect(select.bind(1, to_signed(from)).bind(2, to_signed(to)), priority, limit, waits);
+    if (!rows) return rows;
+    if (from_first && to >= from) first_waiting = met.value_or(to + 1);
+    rows->next = rows->next == 0 ? to + 1 : rows->next + 1;
     return rows;
 }
 
 Result<BatchDatabase::Rows> BatchDatabase::read_back(Priority priority, std::uint64_t to, ReadLimit limit,
                                                      const Wanted& wanted) {
+    const auto waits = [&](std::uint64_t row) { return !refused_.contains(row) && wanted(row); };
     auto rows =
-        collect(lanes_[index_of(priority)].select_back.bind(1, to_signed(to)), priority, limit, wanted);
+        collect(lanes_[index_of(priority)].select_back.bind(1, to_signed(to)), priority, limit, waits);
     if (rows && rows->next > 0) rows->next -= 1;
     return rows;
 }

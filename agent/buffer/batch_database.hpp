@@ -18,6 +18,7 @@
 
 #include "base/bytes.hpp"
 #include "buffer/packing.hpp"
+#include "buffer/refused_mark.hpp"
 #include "buffer/sqlite.hpp"
 #include "model/batch.hpp"
 
@@ -26,12 +27,6 @@ namespace holdfast {
 constexpr std::size_t index_of(Priority priority) {
     return static_cast<std::size_t>(priority);
 }
-
-struct Totals {
-    std::uint64_t batches = 0;
-    std::uint64_t readings = 0;
-    bool operator==(const Totals&) const = default;
-};
 
 // How max_size is shared between the database file and its WAL.
 struct FileBudget {
@@ -44,7 +39,7 @@ struct FileBudget {
 
 class BatchDatabase {
   public:
-    static constexpr int schema_version = 2;
+    static constexpr int schema_version = 3;
 
     // Opens or makes the file. Fails with corrupt when it is damaged or no buffer of ours, with config when a
     // newer version wrote it (then nothing was touched), with retry or full when it can't be read or written.
@@ -79,13 +74,20 @@ class BatchDatabase {
         std::size_t bytes = 0;  // at least one row is read
     };
     using Wanted = std::function<bool(std::uint64_t seq)>;
+    // Without or with the rows that are set aside.
+    enum class Which { waiting, all };
     // Rows with seq in [from, to], in that order; those that are not wanted are passed over. Next is past
     // `to` at the end.
     Result<Rows> read(Priority priority, std::uint64_t from, std::uint64_t to, ReadLimit limit,
-                      const Wanted& wanted);
-    // The same from the other end: next is where to go on downwards, 0 at the end.
+                      const Wanted& wanted, Which which = Which::waiting);
+    // The same from the other end, waiting rows only: next is where to go on downwards, 0 at the end.
     Result<Rows> read_back(Priority priority, std::uint64_t to, ReadLimit limit, const Wanted& wanted);
     Result<bool> contains(Priority priority, std::uint64_t seq);
+
+    // Rows that are set aside: they stay where they are, and a mark in a table of its own tells why.
+    const RefusedMarks& refused() const { return refused_; }
+    // Why; none: the row is not set aside.
+    Result<std::optional<Refusal>> refusal(std::uint64_t seq);
 
     // A transaction; everything is as before when it is destroyed without commit().
     class Write {
@@ -104,6 +106,10 @@ class BatchDatabase {
         Result<void> erase_note(std::string_view key);
         Result<void> set_lived(std::chrono::seconds lived);
         Result<void> set_wall_offset(const BootId& boot, std::int64_t wall_offset_us);
+        // The row, which has to be there, is no longer read as one that waits to be sent; until take_back().
+        Result<void> set_aside(Priority priority, std::uint64_t message_seq, std::uint64_t readings,
+                               const Refusal& refusal);
+        Result<void> take_back(std::uint64_t seq);
         // The row's times are not to be corrected: it was sent with them.
         Result<void> keep_clock(Priority priority, std::uint64_t seq);
         Result<void> commit();
@@ -155,6 +161,7 @@ class BatchDatabase {
         std::uint64_t last_seq = 0;         // highest in the table
         std::uint64_t counted_through = 0;  // totals on disk include rows up to here, and no other
         std::uint64_t uncounted = 0;        // rows above
+        std::uint64_t first_waiting = 0;    // all rows below are set aside, so that nobody steps over them
     };
     struct Book {
         std::uint64_t next_seq = 1;
@@ -162,7 +169,7 @@ class BatchDatabase {
         bool recount = false;  // the totals on disk no longer follow from rows above counted_through
     };
     struct LaneStatements {
-        Statement insert, erase, select, select_back, exists, keep_clock;
+        Statement insert, erase, select, select_back, exists, body_bytes, keep_clock;
     };
 
     BatchDatabase(std::filesystem::path file, Bytes max_size, Database database);
@@ -171,6 +178,7 @@ class BatchDatabase {
     Result<void> prepare_writing();
     Result<void> load();
     Result<void> load_lane(Priority priority);
+    Result<void> load_refused();
     Result<void> set_meta(std::string_view key, std::uint64_t value);
     Result<std::uint64_t> meta(std::string_view key);
     Result<std::int64_t> guard();
@@ -194,6 +202,7 @@ class BatchDatabase {
     Statement set_meta_, erase_meta_, get_meta_, all_meta_, add_input_, find_input_, input_name_, add_boot_,
         find_boot_, boot_id_;
     Statement wall_offset_, set_wall_offset_;
+    Statement add_mark_, erase_mark_, find_mark_;
     Statement page_count_, freelist_count_;
     std::map<std::string, std::int64_t, std::less<>> input_ids_;
     std::map<std::int64_t, std::string> input_names_;
@@ -202,6 +211,7 @@ class BatchDatabase {
     std::map<BootId, std::optional<std::int64_t>> wall_offsets_;
     Packing packing_;
     Book book_;
+    RefusedMarks refused_;
     bool meta_changed_ = false;
     std::uint64_t epoch_ = 0;
     bool closed_cleanly_ = true;

@@ -17,11 +17,13 @@ constexpr std::uint64_t most_uncounted = 2'000;
 
 struct BatchDatabase::Write::Before {
     Book book;
+    // In the order of the changes; none: the row was not set aside.
+    std::vector<std::pair<std::uint64_t, std::optional<RefusedRow>>> marks;
 };
 
 BatchDatabase::Write::Write(BatchDatabase& database, Transaction transaction)
     : database_(&database),
-      before_(std::make_unique<Before>(Before{database.book_})),
+      before_(std::make_unique<Before>(Before{database.book_, {}})),
       transaction_(std::move(transaction)) {}
 
 BatchDatabase::Write::Write(Write&&) noexcept = default;
@@ -29,6 +31,12 @@ BatchDatabase::Write::Write(Write&&) noexcept = default;
 BatchDatabase::Write::~Write() {
     if (before_ == nullptr) return;
     database_->book_ = before_->book;
+    for (auto mark = before_->marks.rbegin(); mark != before_->marks.rend(); ++mark) {
+        if (mark->second)
+            database_->refused_.put(mark->first, *mark->second);
+        else
+            database_->refused_.remove(mark->first);
+    }
     database_->forget_names();
 }
 
@@ -83,6 +91,7 @@ Result<void> BatchDatabase::Write::put(const Batch& batch) {
     LaneBook& book = database_->book_.lanes[index_of(header.priority)];
     if (header.seq <= book.counted_through) database_->book_.recount = true;
     book.last_seq = std::max(book.last_seq, header.seq);
+    book.first_waiting = std::min(book.first_waiting, header.seq);
     book.totals.batches += 1;
     book.totals.readings += readings_held(header);
     book.uncounted += 1;
@@ -90,6 +99,8 @@ Result<void> BatchDatabase::Write::put(const Batch& batch) {
 }
 
 Result<void> BatchDatabase::Write::erase(Priority priority, std::uint64_t row, std::uint64_t readings) {
+    if (database_->refused_.contains(row))
+        if (auto done = take_back(row); !done) return done;
     auto done = database_->lanes_[index_of(priority)].erase.bind(1, to_signed(row)).run();
     if (!done || database_->database_.changes() == 0) return done;
     LaneBook& book = database_->book_.lanes[index_of(priority)];
@@ -97,6 +108,41 @@ Result<void> BatchDatabase::Write::erase(Priority priority, std::uint64_t row, s
     book.totals.readings -= std::min(book.totals.readings, readings);
     if (book.totals.batches == 0) book.totals.readings = 0;  // a row's count may have been damaged
     database_->book_.recount = true;
+    return {};
+}
+
+Result<void> BatchDatabase::Write::set_aside(Priority priority, std::uint64_t message, std::uint64_t held,
+                                             const Refusal& refusal) {
+    namespace mark = refused_mark;
+    const auto size =
+        database_->lanes_[index_of(priority)].body_bytes.bind(1, to_signed(refusal.seq)).value();
+    if (!size) return size.error();
+    std::array<std::int64_t, mark::checksum> numbers{};
+    numbers[mark::seq] = to_signed(refusal.seq);
+    numbers[mark::priority] = static_cast<std::int64_t>(priority);
+    numbers[mark::message_seq] = to_signed(message);
+    numbers[mark::readings] = to_signed(held);
+    numbers[mark::bytes] = *size;
+    numbers[mark::code] = refusal.code;
+    numbers[mark::times] = refusal.times;
+    numbers[mark::refused_us] = refusal.wall_us;
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        database_->add_mark_.bind(static_cast<int>(1 + i), numbers[i]);
+    auto done = database_->add_mark_.bind(1 + mark::checksum, mark::checksum_of(numbers, refusal.text))
+                    .bind_text(1 + mark::reason, refusal.text)
+                    .run();
+    if (!done) return done;
+    before_->marks.emplace_back(refusal.seq, database_->refused_.put(refusal.seq, *mark::row_of(numbers)));
+    return {};
+}
+
+Result<void> BatchDatabase::Write::take_back(std::uint64_t row) {
+    if (auto done = database_->erase_mark_.bind(1, to_signed(row)).run(); !done) return done;
+    const auto before = database_->refused_.remove(row);
+    if (!before) return {};
+    before_->marks.emplace_back(row, before);
+    std::uint64_t& first_waiting = database_->book_.lanes[index_of(before->priority)].first_waiting;
+    first_waiting = std::min(first_waiting, row);
     return {};
 }
 

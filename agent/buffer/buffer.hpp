@@ -17,17 +17,19 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "model/batch.hpp"
+#include "model/refusal.hpp"
 
 namespace holdfast {
 
 // All counts since start but where they say what is held now.
 struct BufferStatus {
-    std::uint64_t batches = 0;                   // held now: taken in and neither acknowledged nor dropped
-    std::uint64_t readings = 0;                  // in them
-    std::uint64_t in_memory_readings = 0;        // of `readings`: not on disk now
-    std::uint64_t committed_readings = 0;        // of `readings`: on disk now
-    std::uint64_t bytes = 0;                     // database and WAL on disk
-    std::optional<std::int64_t> oldest_wall_us;  // time of the oldest reading held
+    std::uint64_t batches = 0;             // held now: taken in and neither acknowledged nor dropped
+    std::uint64_t readings = 0;            // in them
+    std::uint64_t in_memory_readings = 0;  // of `readings`: not on disk now
+    std::uint64_t committed_readings = 0;  // of `readings`: on disk now
+    std::uint64_t bytes = 0;               // database and WAL on disk
+    // Time of the oldest reading held that is not set aside.
+    std::optional<std::int64_t> oldest_wall_us;
     std::optional<std::int64_t>
         oldest_age_s;  // since it was taken in, in running time: no jump of a clock is in it
     std::uint64_t salvaging_readings = 0;  // in a damaged buffer, yet to be taken over or found lost
@@ -35,9 +37,10 @@ struct BufferStatus {
     std::uint64_t dropped_readings = 0;
     std::uint64_t thinned_readings = 0;  // merged into coarser ones: neither held by themselves nor dropped
     double drain_rate = 0;               // readings acknowledged per second, over the last ten seconds
-    std::optional<std::int64_t> empty_in_s;  // if all goes on like this; none: they do not get fewer
-    bool inputs_wait = false;                // when_full is block, and it is
-    std::uint64_t refused_readings = 0;
+    std::optional<std::int64_t> empty_in_s;   // if all goes on like this; none: they do not get fewer
+    bool inputs_wait = false;                 // when_full is block, and it is
+    std::uint64_t refused_messages = 0;       // set aside now
+    std::uint64_t refused_readings = 0;       // in them; `readings` has them as well
     std::uint64_t written_bytes = 0;          // to the buffer's files
     std::uint64_t written_bytes_per_day = 0;  // on average since start
     std::string last_error;                   // why flash can't be used now; empty: it can
@@ -54,6 +57,21 @@ struct Listing {
     std::optional<Place> next;  // where to go on; none: that was all
     bool whole = true;          // false: what is on disk could not be read
 };
+
+// A message that is set aside because the broker refused it.
+struct RefusedMessage {
+    Batch batch;
+    Refusal refusal;
+};
+
+// Those that are set aside, by seq.
+struct RefusedListing {
+    std::vector<RefusedMessage> messages;
+    std::optional<std::uint64_t> next;  // where to go on; none: that was all
+};
+
+// What people want done with messages that are set aside: sent again, or forgotten.
+enum class RefusedVerdict { retry, drop };
 
 class Buffer {
   public:
@@ -73,7 +91,10 @@ class Buffer {
     virtual std::optional<Batch> peek() = 0;
     virtual void ack(std::uint64_t seq) = 0;        // unknown or repeated: ignored
     virtual void give_back(std::uint64_t seq) = 0;  // likewise
-    virtual void refuse(std::uint64_t seq) = 0;     // likewise: dropped, counted, told by a gap record
+    // Likewise. The broker will not have it: it is kept, but not offered any more, also after a restart.
+    virtual void set_aside(Refusal refusal) = 0;
+    // Likewise. Too large and never sent: smaller batches take its place, all of them or none.
+    virtual void split(const Oversize& oversize) = 0;
     virtual void set_link(bool up) = 0;
     // A link is being tried for the first time: until set_link() tells how that went, what is taken in waits
     // for spill_after as if it were up. Without this a start on a good link would write to flash for a
@@ -83,6 +104,15 @@ class Buffer {
     virtual Listing list(Listing::Place from) = 0;
     // Drops everything that is held and not lent, counted and without gap records. Returns the readings.
     virtual std::uint64_t purge() = 0;
+    // Copies of some that are set aside, from that seq on. Fails with retry when the disk can't be read.
+    virtual Result<RefusedListing> list_refused(std::uint64_t from) = 0;
+    // The one with that id; none: it is not set aside.
+    virtual Result<std::optional<RefusedMessage>> find_refused(std::uint64_t message_seq) = 0;
+    // Offers those again with the same id and bytes, or drops them, counted and with gap records; all that
+    // are set aside when none is named. Returns the readings. Fails with gone, and does nothing, when one of
+    // them is not set aside; with retry when the disk can't be written.
+    virtual Result<Totals> settle_refused(RefusedVerdict verdict,
+                                          const std::vector<std::uint64_t>& message_seqs) = 0;
     // Does what is due now: commits, spills, shrinks. Returns when it wants to be called next; none: when
     // something happens.
     virtual std::optional<MonoTime> step() = 0;

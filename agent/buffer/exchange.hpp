@@ -2,8 +2,8 @@
 //
 // The forwarder asks for a number of batches; the store thread offers that many, in the order they are to be
 // sent, as soon as it has them. Each offered batch stays the buffer's until the forwarder says what became of
-// it, exactly once: acknowledged, or given back, refused. All functions only post a message and return; any
-// thread may call them.
+// it, exactly once: acknowledged, given back, set aside or split. All functions only post a message and
+// return; any thread may call them.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/batch.hpp"
+#include "model/refusal.hpp"
 
 namespace holdfast {
 
@@ -32,9 +33,11 @@ class BatchSource {
     virtual void acknowledge(std::vector<std::uint64_t> seqs) = 0;
     // Not delivered: it will be offered again, with the same seq.
     virtual void give_back(std::vector<std::uint64_t> seqs) = 0;
-    // The broker will not have it: the buffer forgets it, counts its readings as dropped and leaves a gap
-    // record.
-    virtual void refuse(std::vector<std::uint64_t> seqs) = 0;
+    // The broker will not have it: the buffer keeps it and offers it no more.
+    virtual void set_aside(Refusal refusal) = 0;
+    // It was never sent, since it is too large: the buffer offers smaller ones instead, with seqs of their
+    // own.
+    virtual void split(Oversize oversize) = 0;
     // Whether a broker is connected. While it is not, nothing is offered and the buffer writes to flash what
     // it holds. Said first when the first attempt has succeeded or failed.
     virtual void set_link(bool up) = 0;

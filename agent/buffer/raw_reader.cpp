@@ -5,6 +5,7 @@
 
 #include "base/utf8.hpp"
 #include "buffer/batch_row.hpp"
+#include "buffer/refused_mark.hpp"
 
 namespace holdfast {
 
@@ -153,6 +154,7 @@ void RawReader::look_at(PageNumber number) {
     if (!seq) {
         if (is_lane && page->cells() > 0) lost_pages_ += 1;
         if (!is_lane) learn_names(*page);
+        if (!is_lane) learn_refusals(*page);
         return;
     }
     const std::uint8_t rank = owner == Owner::high ? 0 : owner == Owner::low ? 2 : 1;
@@ -193,6 +195,22 @@ void RawReader::learn_names(const TreePage& page) {
             const bool has_offset = is_table && values_.size() == 3 && values_[2].kind == Kind::integer;
             learn_boot(name.bytes, id, has_offset ? std::optional(values_[2].integer) : std::nullopt);
         }
+    }
+}
+
+void RawReader::learn_refusals(const TreePage& page) {
+    namespace mark = refused_mark;
+    for (std::size_t i = 0; i < page.cells(); ++i) {
+        const auto cell = page.cell(i);
+        if (!cell || cell->overflow != 0 || !decode_record(cell->local, values_)) continue;
+        if (values_.size() != mark::column_count || values_[mark::reason].kind != Kind::text) continue;
+        std::array<std::int64_t, mark::checksum> numbers{};
+        for (std::size_t column = 0; column < numbers.size(); ++column)
+            numbers[column] = values_[column].integer;
+        numbers[mark::seq] = batch_row::to_signed(cell->rowid);
+        const std::string_view reason = values_[mark::reason].bytes;
+        if (values_[mark::checksum].integer == mark::checksum_of(numbers, reason))
+            refusals_.emplace(cell->rowid, mark::refusal_of(numbers, reason));
     }
 }
 

@@ -19,6 +19,7 @@
 #include "buffer/packing.hpp"
 #include "buffer/page_file.hpp"
 #include "model/batch.hpp"
+#include "model/refusal.hpp"
 
 namespace holdfast {
 
@@ -61,6 +62,8 @@ class RawReader {
 
     // Wall time minus boot time of boots, as measured.
     const std::map<BootId, std::int64_t>& wall_offsets() const { return wall_offsets_; }
+    // Why rows are set aside, by seq; one that is damaged, or was on a page that is, is not among them.
+    const std::map<std::uint64_t, Refusal>& refusals() const { return refusals_; }
     // A name of an input that is there; empty: none is.
     std::string any_input() const;
 
@@ -76,6 +79,7 @@ class RawReader {
     Owner owner_of(PageNumber number);
     Owner owner_by_parents(PageNumber number) const;
     void learn_names(const sqlite_format::TreePage& page);
+    void learn_refusals(const sqlite_format::TreePage& page);
     void learn_boot(std::string_view boot, std::int64_t id, std::optional<std::int64_t> wall_offset_us);
     std::optional<std::uint64_t> first_seq(const sqlite_format::TreePage& page);
     std::optional<std::uint64_t> last_seq_in(PageNumber number);
@@ -95,6 +99,7 @@ class RawReader {
     std::map<std::int64_t, std::vector<std::string>> inputs_;
     std::map<std::int64_t, BootId> boots_;
     std::map<BootId, std::int64_t> wall_offsets_;
+    std::map<std::uint64_t, Refusal> refusals_;
     // Storage that is kept.
     std::string page_, map_, chain_, payload_;
     PageNumber map_number_ = 0;

@@ -132,6 +132,12 @@ std::map<BootId, std::int64_t> Salvage::wall_offsets() const {
     return reader_ ? reader_->wall_offsets() : std::map<BootId, std::int64_t>{};
 }
 
+const Refusal* Salvage::refusal(std::uint64_t seq) const {
+    if (!reader_) return nullptr;
+    const auto found = reader_->refusals().find(seq);
+    return found == reader_->refusals().end() ? nullptr : &found->second;
+}
+
 bool Salvage::is_ahead(Priority priority, std::uint64_t seq) const {
     if (seq >= notes_.below) return false;
     const std::uint8_t rank = rank_of(priority);

@@ -52,6 +52,8 @@ class Salvage {
     // hole. None: nothing is known, not even an input.
     std::optional<BatchHeader> hole() const;
     std::map<BootId, std::int64_t> wall_offsets() const;
+    // Why that row was set aside; null: it was not.
+    const Refusal* refusal(std::uint64_t seq) const;
 
     const SalvageNotes& notes() const { return notes_; }
     // Whether the row may still come.

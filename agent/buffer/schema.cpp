@@ -34,6 +34,11 @@ ALTER TABLE batches_normal ADD COLUMN message_seq INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches_high ADD COLUMN arrived_s INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches_high ADD COLUMN message_seq INTEGER NOT NULL DEFAULT 0;
 )",
+    R"(
+CREATE TABLE refused(seq INTEGER PRIMARY KEY, priority INTEGER NOT NULL, message_seq INTEGER NOT NULL,
+    readings INTEGER NOT NULL, bytes INTEGER NOT NULL, code INTEGER NOT NULL, times INTEGER NOT NULL,
+    refused_us INTEGER NOT NULL, checksum INTEGER NOT NULL, reason TEXT NOT NULL);
+)",
 };
 static_assert(std::size(migrations) == BatchDatabase::schema_version);
 
@@ -62,13 +67,17 @@ Result<void> lay_out(Database& database) {
     return database.set("auto_vacuum", "INCREMENTAL", "2");
 }
 
-Result<void> configure(Database& database, const FileBudget& budget) {
+// A file that is larger already shrinks by eviction; SQLite takes no limit below its size.
+Result<void> limit_pages(Database& database, const FileBudget& budget) {
     const auto pages = database.number("PRAGMA page_count");
     if (!pages) return pages.error();
+    const std::string most_pages = std::to_string(std::max(budget.database_pages, *pages));
+    return database.set("max_page_count", most_pages, most_pages);
+}
+
+Result<void> configure(Database& database, const FileBudget& budget) {
     const std::string wal_bytes = std::to_string(budget.wal_bytes);
     const std::string checkpoint_pages = std::to_string(budget.checkpoint_pages);
-    // A file that is larger already shrinks by eviction; SQLite takes no limit below its size.
-    const std::string most_pages = std::to_string(std::max(budget.database_pages, *pages));
     const struct {
         const char* name;
         std::string_view value;
@@ -84,7 +93,6 @@ Result<void> configure(Database& database, const FileBudget& budget) {
         {"mmap_size", "0", "0"},
         {"trusted_schema", "OFF", "0"},
         {"cache_size", "-1024", "-1024"},
-        {"max_page_count", most_pages, most_pages},
     };
     for (const auto& setting : settings)
         if (auto set = database.set(setting.name, setting.value, setting.read_back); !set) return set;
@@ -131,7 +139,9 @@ Result<void> set_up_schema(Database& database, const FileBudget& budget) {
     if (*version == 0)
         if (auto done = lay_out(database); !done) return done;
     if (auto done = configure(database, budget); !done) return done;
+    // Before there is a limit: a new table has to fit a buffer that is full.
     if (auto done = migrate(database, *version); !done) return done;
+    if (auto done = limit_pages(database, budget); !done) return done;
     database.harden();
     database.on_close(Database::Wal::merge);
     return {};

@@ -75,8 +75,12 @@ void StoreThread::give_back(std::vector<std::uint64_t> seqs) {
     mailbox_.post(GiveBack{std::move(seqs)});
 }
 
-void StoreThread::refuse(std::vector<std::uint64_t> seqs) {
-    mailbox_.post(Refuse{std::move(seqs)});
+void StoreThread::set_aside(Refusal refusal) {
+    mailbox_.post(std::move(refusal));
+}
+
+void StoreThread::split(Oversize oversize) {
+    mailbox_.post(oversize);
 }
 
 void StoreThread::set_link(bool up) {
@@ -95,6 +99,19 @@ void StoreThread::ask_to_list(std::uint64_t question, Listing::Place from) {
 
 void StoreThread::ask_to_purge(std::uint64_t question) {
     mailbox_.post(Purge{question});
+}
+
+void StoreThread::ask_to_list_refused(std::uint64_t question, std::uint64_t from) {
+    mailbox_.post(ListRefused{question, from});
+}
+
+void StoreThread::ask_for_refused(std::uint64_t question, std::uint64_t message_seq) {
+    mailbox_.post(FindRefused{question, message_seq});
+}
+
+void StoreThread::ask_to_settle_refused(std::uint64_t question, RefusedVerdict verdict,
+                                        std::vector<std::uint64_t> message_seqs) {
+    mailbox_.post(SettleRefused{question, verdict, std::move(message_seqs)});
 }
 
 std::optional<StoreThread::Answer> StoreThread::take_answer(std::uint64_t question) {
@@ -154,15 +171,34 @@ bool StoreThread::handle(Message& message, Inbox& taken) {
     } else if (const auto* returned = std::get_if<GiveBack>(&message)) {
         for (const std::uint64_t seq : returned->seqs)
             buffer_->give_back(seq);
-    } else if (const auto* refused = std::get_if<Refuse>(&message)) {
-        for (const std::uint64_t seq : refused->seqs)
-            buffer_->refuse(seq);
+    } else if (auto* refusal = std::get_if<Refusal>(&message)) {
+        buffer_->set_aside(std::move(*refusal));
+    } else if (const auto* oversize = std::get_if<Oversize>(&message)) {
+        buffer_->split(*oversize);
     } else if (const auto* link = std::get_if<Link>(&message)) {
         buffer_->set_link(link->up);
-    } else if (const auto* wanted = std::get_if<List>(&message)) {
-        answer({wanted->question, buffer_->list(wanted->from), 0});
+    } else {
+        return handle_question(message);
+    }
+    return true;
+}
+
+bool StoreThread::handle_question(const Message& message) {
+    if (const auto* wanted = std::get_if<List>(&message)) {
+        answer({.question = wanted->question, .listing = buffer_->list(wanted->from)});
     } else if (const auto* purge = std::get_if<Purge>(&message)) {
-        answer({purge->question, {}, buffer_->purge()});
+        answer({.question = purge->question, .purged = buffer_->purge()});
+    } else if (const auto* page = std::get_if<ListRefused>(&message)) {
+        answer({.question = page->question, .refused = buffer_->list_refused(page->from)});
+    } else if (const auto* one = std::get_if<FindRefused>(&message)) {
+        auto found = buffer_->find_refused(one->message_seq);
+        RefusedListing listing;
+        if (found && *found) listing.messages.push_back(std::move(**found));
+        answer({.question = one->question,
+                .refused = found ? Result<RefusedListing>(std::move(listing)) : found.error()});
+    } else if (const auto* settle = std::get_if<SettleRefused>(&message)) {
+        answer({.question = settle->question,
+                .settled = buffer_->settle_refused(settle->verdict, settle->message_seqs)});
     } else {
         return false;
     }

@@ -41,7 +41,8 @@ class StoreThread final : public BatchSource {
     void demand(std::uint32_t count) override;
     void acknowledge(std::vector<std::uint64_t> seqs) override;
     void give_back(std::vector<std::uint64_t> seqs) override;
-    void refuse(std::vector<std::uint64_t> seqs) override;
+    void set_aside(Refusal refusal) override;
+    void split(Oversize oversize) override;
     void set_link(bool up) override;
     Backlog backlog() const override;
 
@@ -49,11 +50,18 @@ class StoreThread final : public BatchSource {
     // answer is there some turns later; one that is not for that number is dropped.
     struct Answer {
         std::uint64_t question = 0;
-        Listing listing;
+        Listing listing = {};
         std::uint64_t purged = 0;
+        Result<RefusedListing> refused = RefusedListing{};
+        Result<Totals> settled = Totals{};
     };
     void ask_to_list(std::uint64_t question, Listing::Place from);
     void ask_to_purge(std::uint64_t question);
+    void ask_to_list_refused(std::uint64_t question, std::uint64_t from);
+    // Answered by a listing of one message, or none.
+    void ask_for_refused(std::uint64_t question, std::uint64_t message_seq);
+    void ask_to_settle_refused(std::uint64_t question, RefusedVerdict verdict,
+                               std::vector<std::uint64_t> message_seqs);
     std::optional<Answer> take_answer(std::uint64_t question);
 
     std::uint64_t epoch() const { return epoch_; }
@@ -73,9 +81,6 @@ class StoreThread final : public BatchSource {
     struct GiveBack {
         std::vector<std::uint64_t> seqs;
     };
-    struct Refuse {
-        std::vector<std::uint64_t> seqs;
-    };
     struct Link {
         bool up;
     };
@@ -86,8 +91,22 @@ class StoreThread final : public BatchSource {
     struct Purge {
         std::uint64_t question;
     };
+    struct ListRefused {
+        std::uint64_t question;
+        std::uint64_t from;
+    };
+    struct FindRefused {
+        std::uint64_t question;
+        std::uint64_t message_seq;
+    };
+    struct SettleRefused {
+        std::uint64_t question;
+        RefusedVerdict verdict;
+        std::vector<std::uint64_t> message_seqs;
+    };
     struct Stop {};
-    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Refuse, Link, List, Purge, Stop>;
+    using Message = std::variant<Batch, Demand, Acknowledge, GiveBack, Refusal, Oversize, Link, List, Purge,
+                                 ListRefused, FindRefused, SettleRefused, Stop>;
 
     // What was posted and is not in status_ yet.
     struct Inbox {
@@ -102,6 +121,7 @@ class StoreThread final : public BatchSource {
     // Works off what was taken; false when it was told to stop.
     bool handle(std::vector<Message>& messages);
     bool handle(Message& message, Inbox& taken);
+    bool handle_question(const Message& message);
     void answer(Answer answer);
     // The end of a turn: offers, commits, tells the state. Returns when the next one is due.
     MonoTime settle(Inbox& taken);

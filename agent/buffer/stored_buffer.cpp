@@ -79,6 +79,7 @@ std::optional<Batch> StoredBuffer::peek() {
 // A record that is lent no longer grows: what is dropped from now on starts a new one.
 std::optional<Batch> StoredBuffer::lend_gap() {
     for (auto& [key, gap] : gaps_.gaps()) {
+        if (refused_inputs_.contains(key.first)) continue;
         // One that was stored and has grown since can't go out before its row says the same, or a restart
         // would tell less.
         const bool settled = gap.stored && !gap.changed;
@@ -103,13 +104,20 @@ std::optional<Batch> StoredBuffer::lend_gap() {
 
 // With a disk that can't be written, or is full, `strict` can't be kept; sending is then the best that can be
 // done for the readings.
-StoredBuffer::Pool::iterator StoredBuffer::first_live(Lane& lane) {
-    const auto first = lane.live.begin();
+bool StoredBuffer::may_leave(const Held& held) const {
     const bool disk_is_no_help = retry_at_ || (held_back_ && database_ && database_->limited_by_disk());
-    if (first == lane.live.end() || config_.durability == Durability::offline || first->second.stored ||
-        disk_is_no_help)
-        return first;
-    return lane.live.end();
+    return config_.durability == Durability::offline || held.stored || disk_is_no_help;
+}
+
+StoredBuffer::Pool::iterator StoredBuffer::first_live(Lane& lane) {
+    while (!lane.first.empty()) {
+        const auto part = lane.live.find(*lane.first.begin());
+        if (part != lane.live.end() && !may_leave(part->second)) break;
+        lane.first.erase(lane.first.begin());
+        if (part != lane.live.end()) return part;
+    }
+    const auto first = lane.live.begin();
+    return first != lane.live.end() && may_leave(first->second) ? first : lane.live.end();
 }
 
 std::optional<Batch> StoredBuffer::peek_live_first() {
@@ -195,7 +203,8 @@ void StoredBuffer::drop_damaged_row(const BatchHeader& header) {
 
 void StoredBuffer::ack(std::uint64_t seq) {
     const auto at = lent_.find(seq);
-    if (at == lent_.end()) return;
+    if (at == lent_.end() || is_settled(seq)) return;
+    refused_inputs_.erase(at->second.batch.header.input);
     acked_readings_ += readings_held(at->second.batch.header);
     meter_.left(readings_held(at->second.batch.header), clock_.now());
     no_longer_held(at);
@@ -223,18 +232,6 @@ void StoredBuffer::no_longer_held(Pool::iterator at) {
     lent_.erase(at);
 }
 
-// A gap record that is refused leaves none of its own: it would be refused as well.
-void StoredBuffer::refuse(std::uint64_t seq) {
-    const auto at = lent_.find(seq);
-    if (at == lent_.end()) return;
-    const Batch& batch = at->second.batch;
-    if (batch.header.kind != BatchKind::gap) {
-        gaps_.add(batch.header, batch.body, GapReason::refused, [this] { return new_seq(); });
-        dropped_readings_ += readings_held(batch.header);
-    }
-    no_longer_held(at);
-}
-
 void StoredBuffer::forget_acked(Lane& own, std::uint64_t seq) {
     const auto at = own.acked.find(seq);
     if (at == own.acked.end()) return;
@@ -244,7 +241,7 @@ void StoredBuffer::forget_acked(Lane& own, std::uint64_t seq) {
 
 void StoredBuffer::give_back(std::uint64_t seq) {
     const auto at = lent_.find(seq);
-    if (at == lent_.end()) return;
+    if (at == lent_.end() || is_settled(seq)) return;
     Lane& own = lane(at->second.batch.header.priority);
     if (at->second.stored) {
         own.cursor = std::min(own.cursor, seq);
@@ -351,10 +348,10 @@ std::optional<MonoTime> StoredBuffer::store_due() {
 std::optional<MonoTime> StoredBuffer::delete_due() const {
     constexpr MonoTime at_once{};  // not the clock's now: that is later than the now it will be compared with
 
-    std::size_t rows = 0;
+    std::size_t rows = to_set_aside_.size();
     for (const Lane& own : lanes_)
         rows += own.acked.size();
-    if (rows >= most_deletes || gaps_.changed()) return at_once;
+    if (rows >= most_deletes || gaps_.changed() || !to_split_.empty()) return at_once;
     const auto expiry = expiry_due();
     if (!first_ack_) return expiry;
     const MonoTime acked = *first_ack_ + config_.commit_interval;
@@ -370,7 +367,7 @@ std::optional<MonoTime> StoredBuffer::step() {
     } else if (is_due(store_due())) {
         commit(Scope::all);
     } else if (is_due(delete_due())) {
-        commit(Scope::deletions);
+        commit(Scope::answers);
     }
     if (!link_up_) free_stored(0);
     const auto room_due = look_for_room();
@@ -484,8 +481,17 @@ BufferStatus StoredBuffer::status() const {
     status.acked_readings = acked_readings_;
     status.dropped_readings = dropped_readings_;
     status.thinned_readings = thinned_readings_;
+    status.refused_messages = to_set_aside_.size();
+    for (const auto& [seq, refusal] : to_set_aside_)
+        if (const auto lent = lent_.find(seq); lent != lent_.end())
+            status.refused_readings += readings_held(lent->second.batch.header);
+    if (database_) {
+        status.refused_messages += database_->refused().rows().size();
+        status.refused_readings += database_->refused().readings();
+    }
     status.drain_rate = meter_.rate(clock_.now());
-    status.empty_in_s = meter_.seconds_to_empty(status.readings, clock_.now());
+    const std::uint64_t to_send = status.readings - std::min(status.readings, status.refused_readings);
+    status.empty_in_s = meter_.seconds_to_empty(to_send, clock_.now());
     status.inputs_wait = inputs_wait_;
     status.last_error = last_error_;
     status.written_bytes = written_before_ + (database_ ? database_->written_bytes() : 0);

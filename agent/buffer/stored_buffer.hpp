@@ -6,6 +6,7 @@
 //   ahead    read ahead from disk, may be offered; memory holds a copy of the row
 //   lent     the forwarder has a copy; the body is kept here unless the row is stored
 //   on disk  a row and nothing else; it will be read when its lane's cursor comes by
+//   aside    a row that the broker refused: held, marked on disk, and not read
 //   acked    a row that only waits to be deleted: no longer held
 // What the rules rest on: rows are written in order of seq, and a lane's cursor is never past a row that is
 // only on disk.
@@ -16,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,11 +47,16 @@ class StoredBuffer final : public Buffer {
     std::optional<Batch> peek() override;
     void ack(std::uint64_t seq) override;
     void give_back(std::uint64_t seq) override;
-    void refuse(std::uint64_t seq) override;
+    void set_aside(Refusal refusal) override;
+    void split(const Oversize& oversize) override;
     void set_link(bool up) override;
     void expect_link() override { link_expected_ = true; }
     Listing list(Listing::Place from) override;
     std::uint64_t purge() override;
+    Result<RefusedListing> list_refused(std::uint64_t from) override;
+    Result<std::optional<RefusedMessage>> find_refused(std::uint64_t message_seq) override;
+    Result<Totals> settle_refused(RefusedVerdict verdict,
+                                  const std::vector<std::uint64_t>& message_seqs) override;
     std::optional<MonoTime> step() override;
     Result<void> close() override;
     BufferStatus status() const override;
@@ -82,6 +89,7 @@ class StoredBuffer final : public Buffer {
     struct Lane {
         Pool live;
         Pool ahead;
+        std::set<std::uint64_t> first;  // of live: parts of a batch that was split, offered before the others
         std::map<std::uint64_t, std::uint64_t> acked;  // seq, readings
         std::uint64_t acked_readings = 0;
         std::uint64_t cursor = 0;                    // rows from here on are not read yet
@@ -95,6 +103,12 @@ class StoredBuffer final : public Buffer {
         std::uint64_t seq = 0;
         Priority priority = Priority::normal;
         MonoTime arrived;
+    };
+    // A batch that is replaced by its parts.
+    struct Split {
+        BatchHeader whole;
+        std::vector<Batch> parts;  // none: it stays as it is
+        std::string why_not;       // empty: its row is damaged or gone
     };
     // What one transaction does; applied to memory only when it was committed.
     struct Turn {
@@ -110,15 +124,21 @@ class StoredBuffer final : public Buffer {
         Rows evicted;
         Rows replaced;  // by coarser ones: what memory has of them is no longer true
         Rows refused;   // of the inserts
+        std::vector<Split> splits;
+        std::vector<Held*> aside;  // lent ones that are set aside; their rows may have to be written
+        std::vector<std::uint64_t> unwanted;  // set aside, and dropped since somebody says so
         GapLedger gaps;
         std::array<ThinPass, priority_count> thinning;
         std::int64_t cost = 0;       // of the inserts
         std::uint64_t reserved = 0;  // 0: as before
         std::uint64_t dropped_readings = 0;
-        std::uint64_t expired_readings = 0;  // of these
+        std::uint64_t expired_readings = 0;   // of these
+        std::uint64_t refused_readings = 0;   // likewise: had been set aside
+        std::uint64_t unwanted_readings = 0;  // likewise, and somebody wants it so
         std::uint64_t thinned_readings = 0;
     };
-    enum class Scope { all, deletions };
+    // Everything that waits, or only what became of batches that were lent.
+    enum class Scope { all, answers };
     enum class From { oldest, newest };
     // Readings dropped or merged for want of room, in a row: two lines in the log.
     struct Episode {
@@ -132,6 +152,7 @@ class StoredBuffer final : public Buffer {
     Held* find_unstored(const Unstored& entry);
     std::optional<Batch> lend_gap();
     std::optional<Batch> lend(Pool& pool, Pool::iterator held);
+    bool may_leave(const Held& held) const;
     Pool::iterator first_live(Lane& lane);
     std::optional<Batch> peek_live_first();
     std::optional<Batch> lend_backlog(Lane& lane);
@@ -168,6 +189,7 @@ class StoredBuffer final : public Buffer {
     bool at_own_limit();
     Turn plan(Scope scope);
     Result<void> write_turn(BatchDatabase::Write& write, Turn& turn);
+    static Result<void> write_gaps(BatchDatabase::Write& write, Turn& turn);
     void apply(Turn& turn);
     void forget_copies(Priority priority, std::uint64_t seq);
     void now_stored(Held& held);
@@ -222,6 +244,29 @@ class StoredBuffer final : public Buffer {
     std::uint64_t purge_salvage();
     std::uint64_t purge_lane(Priority priority);
 
+    // stored_buffer_refused.cpp: what the broker does not take
+    bool is_settled(std::uint64_t lent) const {
+        return to_set_aside_.contains(lent) || to_split_.contains(lent);
+    }
+    void bound_waiting_refusals();
+    void split_in_memory(Pool::iterator whole, std::vector<Batch> parts);
+    void plan_refused(Turn& turn);
+    Result<void> take_apart(BatchDatabase::Write& write, Turn& turn);
+    Result<void> put_aside(BatchDatabase::Write& write, Turn& turn);
+    Result<void> put_parts(BatchDatabase::Write& write, const Turn& turn);
+    Result<std::uint64_t> drop_refused(BatchDatabase::Write& write, Turn& turn, std::uint64_t seq,
+                                       GapReason reason);
+    Result<void> drop_oldest_refused(BatchDatabase::Write& write, Turn& turn);
+    Result<void> expire_refused(BatchDatabase::Write& write, Turn& turn, std::int64_t limit_s);
+    Result<void> drop_unwanted(BatchDatabase::Write& write, Turn& turn);
+    Result<void> drop_refused_for_room(BatchDatabase::Write& write, Turn& turn);
+    void apply_refused(Turn& turn);
+    void apply_split(Split& split);
+    void forget_stale_answers();
+    Result<void> offer_again(const std::vector<std::uint64_t>& seqs);
+    Result<RefusedMessage> read_refused(std::uint64_t seq, Priority priority);
+    Result<std::vector<std::uint64_t>> find_all_refused(const std::vector<std::uint64_t>& message_seqs) const;
+
     // stored_buffer_clock.cpp: how long agents have run on this buffer, and wall times that are corrected
     std::int64_t lived_s() const;
     void look_at_clock();
@@ -259,6 +304,15 @@ class StoredBuffer final : public Buffer {
     bool requeued_ = false;             // what was on disk is in memory only: to be written before it goes on
     // Rows of a commit that failed: it may have reached the disk, as the next open will show. By seq.
     std::map<std::uint64_t, std::pair<Priority, std::uint64_t>> in_doubt_;  // readings
+
+    // What the forwarder said of lent batches, and is to be written.
+    std::map<std::uint64_t, Refusal> to_set_aside_;
+    std::map<std::uint64_t, std::size_t> to_split_;  // room
+    std::vector<std::uint64_t> unwanted_;            // set aside, and to be dropped with the next commit
+    // The last that the broker said of these was no: gap records would be refused as well, so they wait.
+    std::set<std::string> refused_inputs_;
+    std::uint64_t refused_before_ = 0;  // rows, at the last look
+    Episode refused_;
 
     DrainPace pace_;
     DrainMeter meter_;

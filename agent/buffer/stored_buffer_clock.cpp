@@ -26,7 +26,7 @@ void StoredBuffer::look_at_clock() {
     wall_offset_us_ = clock_.wall_us() - clock_.boot_us();
     const bool rows =
         std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches > 0; });
-    if (rows && !retry_at_) commit(Scope::deletions);
+    if (rows && !retry_at_) commit(Scope::answers);
 }
 
 Result<void> StoredBuffer::write_clocks(BatchDatabase::Write& write, const Turn& turn) {

@@ -21,7 +21,7 @@ constexpr int most_attempts = 4;
 // block is used up, the seqs jump by a random distance: the next start goes on where the reserved block ended
 // and will not meet them.
 std::uint64_t StoredBuffer::new_seq() {
-    if (reserve_due() && !retry_at_ && !in_commit_) commit(Scope::deletions);
+    if (reserve_due() && !retry_at_ && !in_commit_) commit(Scope::answers);
     if (next_seq_ >= reserved_) {
         std::uint64_t random = 0;
         if (::getrandom(&random, sizeof random, 0) != sizeof random)
@@ -39,7 +39,9 @@ bool StoredBuffer::reserve_due() const {
 bool StoredBuffer::has_work(Scope scope) const {
     const bool acked =
         std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return !own.acked.empty(); });
-    return acked || gaps_.changed() || (scope == Scope::all && unstored_batches_ > 0 && !held_back_);
+    const bool refused = !to_set_aside_.empty() || !to_split_.empty() || !unwanted_.empty();
+    return acked || refused || gaps_.changed() ||
+           (scope == Scope::all && unstored_batches_ > 0 && !held_back_);
 }
 
 void StoredBuffer::commit(Scope scope) {
@@ -88,6 +90,10 @@ void StoredBuffer::doubt(const Turn& turn) {
         const BatchHeader& header = insert.held->batch.header;
         in_doubt_[header.seq] = {header.priority, readings_held(header)};
     }
+    for (const Held* aside : turn.aside)
+        if (!aside->stored)
+            in_doubt_[aside->batch.header.seq] = {aside->batch.header.priority,
+                                                  readings_held(aside->batch.header)};
 }
 
 StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
@@ -101,13 +107,14 @@ StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
             turn.acked.emplace_back(priority, seq);
         }
     }
-    if (scope == Scope::deletions) return turn;
+    plan_refused(turn);
+    if (scope == Scope::answers) return turn;
     std::uint64_t bytes = 0;
     for (const Unstored& entry : unstored_) {
         if (bytes >= database_->transaction_bytes()) break;
         turn.planned += 1;
         Held* held = find_unstored(entry);
-        if (held == nullptr) continue;
+        if (held == nullptr || to_set_aside_.contains(entry.seq)) continue;
         turn.inserts.push_back({held, turn.planned - 1});
         turn.cost += BatchDatabase::row_cost(held->batch.body.size());
         bytes += held->batch.body.size();
@@ -118,8 +125,23 @@ StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
 Result<void> StoredBuffer::write_turn(BatchDatabase::Write& write, Turn& turn) {
     for (const auto& [priority, seq] : turn.acked)
         if (auto done = write.erase(priority, seq, lane(priority).acked.at(seq)); !done) return done;
+    if (auto done = take_apart(write, turn); !done) return done;
+    if (auto done = drop_unwanted(write, turn); !done) return done;
     if (auto done = expire(write, turn); !done) return done;
     if (auto done = make_room(write, turn); !done) return done;
+    for (const Turn::Insert& insert : turn.inserts)
+        if (auto done = write.put(insert.held->batch); !done) return done;
+    if (auto done = put_parts(write, turn); !done) return done;
+    if (auto done = put_aside(write, turn); !done) return done;
+    if (auto done = write_gaps(write, turn); !done) return done;
+    if (auto done = write_clocks(write, turn); !done) return done;
+    // While the disk failed, it is a write that shows whether it works again.
+    if (!reserve_due() && !retry_at_) return {};
+    turn.reserved = next_seq_ + seq_block;
+    return write.reserve(turn.reserved);
+}
+
+Result<void> StoredBuffer::write_gaps(BatchDatabase::Write& write, Turn& turn) {
     for (auto& [key, gap] : turn.gaps.gaps()) {
         if (!gap.changed) continue;
         if (gap.stored)
@@ -127,13 +149,7 @@ Result<void> StoredBuffer::write_turn(BatchDatabase::Write& write, Turn& turn) {
                 return done;
         if (auto done = write.put(gap.batch); !done) return done;
     }
-    for (const Turn::Insert& insert : turn.inserts)
-        if (auto done = write.put(insert.held->batch); !done) return done;
-    if (auto done = write_clocks(write, turn); !done) return done;
-    // While the disk failed, it is a write that shows whether it works again.
-    if (!reserve_due() && !retry_at_) return {};
-    turn.reserved = next_seq_ + seq_block;
-    return write.reserve(turn.reserved);
+    return {};
 }
 
 void StoredBuffer::apply(Turn& turn) {
@@ -146,6 +162,7 @@ void StoredBuffer::apply(Turn& turn) {
     if (unstored_batches_ == 0) earliest_unstored_ = MonoTime::max();
     for (const auto& [priority, seq] : turn.acked)
         forget_acked(lane(priority), seq);
+    apply_refused(turn);
     for (const auto& [priority, seq] : turn.evicted)
         forget_copies(priority, seq);
     for (const auto& [priority, seq] : turn.replaced) {
@@ -190,16 +207,22 @@ void StoredBuffer::now_stored(Held& held) {
 
 void StoredBuffer::refresh_lanes() {
     bool acked = false;
+    const std::uint64_t refused = database_->refused().rows().size();
+    const bool same_refused = std::exchange(refused_before_, refused) == refused;
     for (const Priority priority : worst_first) {
         Lane& own = lane(priority);
         const Totals before = std::exchange(own.disk, database_->totals(priority));
         own.last_row = database_->last_seq(priority);
         acked = acked || !own.acked.empty();
         if (own.disk.batches == 0) own.oldest_wall_us.reset();
-        if (own.disk.batches == 0 || own.disk == before) continue;
-        // Rows are added at the end: the first one is another only after some were deleted, or when there was
-        // none.
+        if (own.disk.batches == 0 || (own.disk == before && same_refused)) continue;
+        // Rows are added at the end: the first one is another only after some were deleted or set aside, or
+        // when there was none.
         auto first = database_->read(priority, 0, own.last_row, {1, 1}, [](std::uint64_t) { return true; });
+        if (first && first->batches.empty() && first->damaged.empty()) {
+            own.oldest_wall_us.reset();
+            own.oldest_arrived_s = lived_s();
+        }
         if (!first || first->batches.empty()) continue;
         BatchHeader& header = first->batches[0].header;
         correct(header);

@@ -35,7 +35,8 @@ Listing StoredBuffer::list(Listing::Place from) {
         const auto wanted = [&](std::uint64_t seq) {
             return !own.acked.contains(seq) && !found.contains(seq);
         };
-        auto rows = database_->read(from.priority, from.seq, own.last_row, a_page, wanted);
+        auto rows =
+            database_->read(from.priority, from.seq, own.last_row, a_page, wanted, BatchDatabase::Which::all);
         listing.whole = rows.has_value();
         if (!rows) end = own.last_row + 1;
         if (rows) {
@@ -60,6 +61,7 @@ Listing StoredBuffer::list(Listing::Place from) {
 }
 
 std::uint64_t StoredBuffer::purge() {
+    if (!to_set_aside_.empty() && !retry_at_) commit(Scope::answers);
     std::uint64_t readings = purge_salvage();
     gaps_.gaps().clear();
     for (const Priority priority : {Priority::low, Priority::normal, Priority::high})
@@ -103,7 +105,7 @@ std::uint64_t StoredBuffer::purge_lane(Priority priority) {
     free_ahead(own);
     const auto wanted = [&](std::uint64_t seq) { return may_go({}, priority, seq); };
     for (std::uint64_t from = 0; can_read() && from <= own.last_row;) {
-        auto rows = database_->read(priority, from, own.last_row, a_page, wanted);
+        auto rows = database_->read(priority, from, own.last_row, a_page, wanted, BatchDatabase::Which::all);
         if (!rows) {
             database_failed(rows.error());
             break;
@@ -117,9 +119,9 @@ std::uint64_t StoredBuffer::purge_lane(Priority priority) {
             own.acked.emplace(header.seq, readings_held(header));
             own.acked_readings += readings_held(header);
         }
-        if (own.acked.size() >= most_deletes && !retry_at_) commit(Scope::deletions);
+        if (own.acked.size() >= most_deletes && !retry_at_) commit(Scope::answers);
     }
-    if (!own.acked.empty() && !retry_at_) commit(Scope::deletions);
+    if (!own.acked.empty() && !retry_at_) commit(Scope::answers);
     return readings;
 }
 

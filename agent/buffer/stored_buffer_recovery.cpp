@@ -84,7 +84,7 @@ void StoredBuffer::start() {
     wall_offset_stored_ = wall_offset_us_.has_value();
     refresh_lanes();
     if (auto done = resume_salvage(); !done) return database_failed(done.error());
-    if (auto done = commit_once(Scope::deletions); !done) return database_failed(done.error());
+    if (auto done = commit_once(Scope::answers); !done) return database_failed(done.error());
     // In the database file itself, so that a WAL that gets lost can't bring back seqs that were given out.
     if (auto done = database_->truncate_wal(); !done) database_failed(done.error());
 }
@@ -286,6 +286,7 @@ Result<void> StoredBuffer::reconcile() {
             gap.batch = std::move(row->batches[0]);  // it grew in a commit that failed, and yet was done
         }
     }
+    forget_stale_answers();
     sort_unstored();
     const std::uint64_t lost = saturating_subtract(held_before, requeued + held_after);
     dropped_readings_ += lost;

@@ -19,7 +19,7 @@ constexpr std::chrono::seconds expiry_look_interval{10};
 }  // namespace
 
 std::int64_t StoredBuffer::room_needed(const Turn& turn) const {
-    return turn.inserts.empty() ? 0 : BatchDatabase::pages_for(turn.cost) + extra_pages_;
+    return turn.cost == 0 ? 0 : BatchDatabase::pages_for(turn.cost) + extra_pages_;
 }
 
 Result<bool> StoredBuffer::has_enough(const Turn& turn) {
@@ -37,6 +37,7 @@ Result<void> StoredBuffer::make_room(BatchDatabase::Write& write, Turn& turn) {
     if (database_->limited_by_disk() && database_->file_pages() < least_pages)
         return Error{Error::Kind::full, "the disk of " + file_.parent_path().string() +
                                             " is full, or less is free than min_free"};
+    if (auto done = drop_refused_for_room(write, turn); !done) return done;
     if (config_.when_full == WhenFull::thin)
         for (const Priority priority : worst_first)
             if (auto done = thin(write, turn, priority); !done) return done;
@@ -215,6 +216,7 @@ Result<void> StoredBuffer::expire(BatchDatabase::Write& write, Turn& turn) {
         if (auto done = drop_rows(write, turn, *rows, GapReason::max_age); !done) return done;
         turn.expired_readings += turn.dropped_readings - before;
     }
+    if (auto done = expire_refused(write, turn, limit_s); !done) return done;
     next_expiry_look_ = turn.expired_readings > 0 ? MonoTime{} : clock_.now() + expiry_look_interval;
     return {};
 }
@@ -224,7 +226,13 @@ void StoredBuffer::tell_what_went(const Turn& turn) {
     if (turn.expired_readings > 0 && !std::exchange(aged_.active, true))
         log_.warning("readings are older than max_age and are dropped");
     aged_.dropped += turn.expired_readings;
-    const std::uint64_t dropped = turn.dropped_readings - turn.expired_readings;
+    if (turn.refused_readings > 0 && !std::exchange(refused_.active, true))
+        log_.warning(
+            "more is set aside than there is room for: the oldest messages that the broker refused are "
+            "dropped");
+    refused_.dropped += turn.refused_readings;
+    const std::uint64_t dropped =
+        turn.dropped_readings - turn.expired_readings - turn.refused_readings - turn.unwanted_readings;
     if (dropped == 0 && turn.thinned_readings == 0) return;
     full_.dropped += dropped;
     full_.thinned += turn.thinned_readings;

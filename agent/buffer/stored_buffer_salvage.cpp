@@ -20,6 +20,7 @@ bool StoredBuffer::misses_rows() const {
     std::size_t expected = 0;
     for (const auto& [key, gap] : gaps_.gaps())
         expected += gap.stored ? 1 : 0;
+    expected += database_ ? database_->refused().rows().size() : 0;
     std::size_t counted = 0;
     for (const Lane& own : lanes_) {
         const bool all_read = own.cursor > own.last_row && own.ahead.empty() && own.acked.empty();
@@ -78,8 +79,15 @@ Result<void> StoredBuffer::take_slice(const Salvage::Slice& slice) {
     if (slice.is_last) add_lost(gaps, slice.after);
     auto write = database_->write();
     if (!write) return write.error();
-    for (const Batch& batch : slice.batches)
+    for (const Batch& batch : slice.batches) {
+        const BatchHeader& header = batch.header;
         if (auto done = write->put(batch); !done) return done;
+        if (const Refusal* refusal = salvage_->refusal(header.seq)) {
+            auto done =
+                write->set_aside(header.priority, seq_of_message(header), readings_held(header), *refusal);
+            if (!done) return done;
+        }
+    }
     for (const auto& [key, gap] : gaps.gaps())
         if (auto done = write->put(gap.batch); !done) return done;
     if (salvage_->notes().from == RawReader::Place{})

@@ -1,7 +1,6 @@
 // holdfast buffer: what the buffer holds, with the agent running or not.
 #include "buffer/buffer.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,36 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path own_file(const Arguments& arguments) {
-    return arguments.places.state_directory / "buffer.db";
-}
-
 // What the command works on: the file that was named, else the agent's own.
 fs::path named_file(const Arguments& arguments) {
-    return arguments.operands.size() > 1 ? fs::path(arguments.operands[1]) : own_file(arguments);
-}
-
-Result<BufferFile> open_file(const fs::path& file) {
-    auto opened = BufferFile::open(file);
-    if (!opened && opened.error().kind == Error::Kind::gone)
-        return Error{Error::Kind::gone, file.native() + ": there is no buffer"};
-    return opened;
-}
-
-// Files made here must stay the agent's: root steps down to the user that owns the buffer.
-void become_owner(const fs::path& path) {
-    struct stat owner {};
-    if (::geteuid() != 0 || ::stat(path.c_str(), &owner) != 0 || owner.st_uid == 0) return;
-    if (::setegid(owner.st_gid) != 0 || ::seteuid(owner.st_uid) != 0) ::_exit(failed);
-}
-
-// The agent has the buffer for itself; whoever may not ask it can't know that it does not run.
-std::optional<Error> held_by_agent(const Arguments& arguments) {
-    const auto answer = ask_agent(arguments.places.control_socket(), "buffer text");
-    if (!answer && answer.error().kind == Error::Kind::gone) return std::nullopt;
-    if (!answer) return answer.error();
-    return Error{Error::Kind::retry,
-                 "the agent is running and holds the buffer: stop it first (systemctl stop holdfast)"};
+    return arguments.operands.size() > 1 ? fs::path(arguments.operands[1]) : own_buffer(arguments);
 }
 
 void say_problems(const fs::path& file, const std::vector<std::string>& problems) {
@@ -59,8 +31,8 @@ void say_problems(const fs::path& file, const std::vector<std::string>& problems
 }
 
 int stat_stopped(const Arguments& arguments) {
-    const fs::path path = own_file(arguments);
-    auto file = open_file(path);
+    const fs::path path = own_buffer(arguments);
+    auto file = open_buffer_file(path);
     if (!file) return complain({file.error().kind, file.error().text + ", and no agent is running"});
     file->each([](Batch&) { return true; });
     BufferStatus status;
@@ -68,6 +40,8 @@ int stat_stopped(const Arguments& arguments) {
     status.readings = file->readings();
     status.committed_readings = file->readings();
     status.salvaging_readings = file->salvaging_readings();
+    status.refused_messages = file->refused().batches;
+    status.refused_readings = file->refused().readings;
     status.oldest_wall_us = file->oldest_wall_us();
     status.oldest_age_s = file->oldest_age_s();
     for (const char* companion : {"", "-wal"}) {
@@ -111,7 +85,7 @@ int export_file(const Arguments& arguments) {
     const LoadedConfig loaded = load_and_report(arguments.places);
     if (!loaded.config) return wrong_config;
     const fs::path path = named_file(arguments);
-    auto file = open_file(path);
+    auto file = open_buffer_file(path);
     if (!file) return complain(file.error());
     PayloadEncoder encoder({loaded.config->agent.id, file->epoch(), loaded.config->batch.timestamp_unit});
     bool printed = true;
@@ -136,7 +110,7 @@ int check_file(const Arguments& arguments) {
     if (arguments.operands.size() == 1)
         if (const auto held = held_by_agent(arguments)) return complain(*held);
     const fs::path path = named_file(arguments);
-    auto file = open_file(path);
+    auto file = open_buffer_file(path);
     if (!file) return complain(file.error());
     PayloadEncoder encoder({});
     std::uint64_t undecodable = 0;
@@ -181,13 +155,13 @@ int salvage_file(const Arguments& arguments) {
     if (!loaded.config) return wrong_config;
     const fs::path path = named_file(arguments);
     std::error_code missing;
-    if (fs::equivalent(path, own_file(arguments), missing))
+    if (fs::equivalent(path, own_buffer(arguments), missing))
         return complain({Error::Kind::config, path.native() + " is the agent's buffer itself"});
-    auto file = open_file(path);
+    auto file = open_buffer_file(path);
     if (!file) return complain(file.error());
-    become_owner(fs::exists(own_file(arguments), missing) ? own_file(arguments)
-                                                          : arguments.places.state_directory);
-    const auto held = held_messages(own_file(arguments), file->epoch());
+    become_owner(fs::exists(own_buffer(arguments), missing) ? own_buffer(arguments)
+                                                            : arguments.places.state_directory);
+    const auto held = held_messages(own_buffer(arguments), file->epoch());
     const SystemClock clock;
     StderrLog log(StderrLog::Style::plain);
     BufferConfig config = loaded.config->buffer;
@@ -242,8 +216,8 @@ int purge_running(const Arguments& arguments) {
 // A buffer that can't be read is purged as well: nobody needs it any more.
 int purge(const Arguments& arguments) {
     if (held_by_agent(arguments)) return purge_running(arguments);
-    const fs::path path = own_file(arguments);
-    auto file = open_file(path);
+    const fs::path path = own_buffer(arguments);
+    auto file = open_buffer_file(path);
     if (!file) return complain(file.error());
     file->each([](Batch&) { return true; });
     const std::string readings = std::to_string(file->readings());
@@ -267,7 +241,7 @@ struct Subcommand {
 constexpr std::array subcommands = {
     Subcommand{"stat", 0, 0, stat},        Subcommand{"export", 0, 1, export_file},
     Subcommand{"check", 0, 1, check_file}, Subcommand{"salvage", 1, 1, salvage_file},
-    Subcommand{"purge", 0, 0, purge},
+    Subcommand{"purge", 0, 0, purge},      Subcommand{"refused", 0, 100'000, buffer_refused},
 };
 
 }  // namespace
@@ -283,7 +257,8 @@ int buffer(const Arguments& arguments) {
                  "       holdfast buffer export [FILE]\n"
                  "       holdfast buffer check [FILE]\n"
                  "       holdfast buffer salvage FILE\n"
-                 "       holdfast buffer purge [--yes]\n");
+                 "       holdfast buffer purge [--yes]\n"
+                 "       holdfast buffer refused list|show|retry|drop\n");
     return wrong_usage;
 }
 

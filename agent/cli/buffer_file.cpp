@@ -1,6 +1,11 @@
 #include "cli/buffer_file.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+
+#include "control/control_socket.hpp"
 
 namespace holdfast::cli {
 namespace {
@@ -47,12 +52,17 @@ void BufferFile::note(const BatchHeader& header) {
         counted_batches_[lane] += 1;
         counted_readings_[lane] += readings;
     }
-    const std::int64_t wall_us = header.first_us + header.wall_offset_us;
-    oldest_wall_us_ = std::min(oldest_wall_us_.value_or(wall_us), wall_us);
-    oldest_arrived_s_ = batches_ == 0 ? header.arrived_s : std::min(oldest_arrived_s_, header.arrived_s);
-    newest_arrived_s_ = std::max(newest_arrived_s_, header.arrived_s);
     batches_ += 1;
     readings_ += readings;
+    newest_arrived_s_ = std::max(newest_arrived_s_, header.arrived_s);
+    if (refusals().contains(header.seq)) {
+        refused_.batches += 1;
+        refused_.readings += readings;
+        return;
+    }
+    const std::int64_t wall_us = header.first_us + header.wall_offset_us;
+    oldest_wall_us_ = std::min(oldest_wall_us_.value_or(wall_us), wall_us);
+    oldest_arrived_s_ = std::min(oldest_arrived_s_.value_or(header.arrived_s), header.arrived_s);
 }
 
 std::uint64_t BufferFile::salvaging_readings() const {
@@ -61,9 +71,9 @@ std::uint64_t BufferFile::salvaging_readings() const {
 }
 
 std::optional<std::int64_t> BufferFile::oldest_age_s() const {
-    if (batches_ == 0) return std::nullopt;
+    if (!oldest_arrived_s_) return std::nullopt;
     const auto lived = static_cast<std::int64_t>(reader_.notes().find("lived_s").value_or(0));
-    return std::max(lived, newest_arrived_s_) - oldest_arrived_s_;
+    return std::max(lived, newest_arrived_s_) - *oldest_arrived_s_;
 }
 
 std::vector<std::string> BufferFile::problems() const {
@@ -99,6 +109,31 @@ void BufferFile::check_totals(Priority priority, std::vector<std::string>& probl
                        std::to_string(readings) + " readings in " + std::to_string(batches) +
                        " batches, but " + std::to_string(counted_readings_[lane]) + " in " +
                        std::to_string(counted_batches_[lane]) + " are found");
+}
+
+std::filesystem::path own_buffer(const Arguments& arguments) {
+    return arguments.places.state_directory / "buffer.db";
+}
+
+Result<BufferFile> open_buffer_file(const std::filesystem::path& file) {
+    auto opened = BufferFile::open(file);
+    if (!opened && opened.error().kind == Error::Kind::gone)
+        return Error{Error::Kind::gone, file.native() + ": there is no buffer"};
+    return opened;
+}
+
+void become_owner(const std::filesystem::path& path) {
+    struct stat owner {};
+    if (::geteuid() != 0 || ::stat(path.c_str(), &owner) != 0 || owner.st_uid == 0) return;
+    if (::setegid(owner.st_gid) != 0 || ::seteuid(owner.st_uid) != 0) ::_exit(failed);
+}
+
+std::optional<Error> held_by_agent(const Arguments& arguments) {
+    const auto answer = ask_agent(arguments.places.control_socket(), "buffer text");
+    if (!answer && answer.error().kind == Error::Kind::gone) return std::nullopt;
+    if (!answer) return answer.error();
+    return Error{Error::Kind::retry,
+                 "the agent is running and holds the buffer: stop it first (systemctl stop holdfast)"};
 }
 
 }  // namespace holdfast::cli

@@ -21,6 +21,7 @@ struct Arguments {
     bool online = false;
     bool publish = false;
     bool yes = false;
+    bool all = false;
     long count = 0;  // 0: no limit
     int qos = 1;
 };
@@ -39,6 +40,7 @@ int test(const Arguments& arguments);
 int status(const Arguments& arguments);
 int plugins(const Arguments& arguments);
 int buffer(const Arguments& arguments);
+int buffer_refused(const Arguments& arguments);
 int listen(const Arguments& arguments);
 int show_version(const Arguments& arguments);
 

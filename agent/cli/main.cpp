@@ -21,7 +21,7 @@ constexpr std::array commands = {
     Command{"test", "[INPUT...]", "json", "sample the configured inputs once and print the readings", test},
     Command{"status", "", "json watch", "show what the running agent is doing", status},
     Command{"plugins", "[NAME]", "", "list the plugins, or print the options and a sample of one", plugins},
-    Command{"buffer", "stat|export|check|salvage|purge [FILE]", "json yes",
+    Command{"buffer", "stat|export|check|salvage|purge|refused [FILE]", "json yes all",
             "look into the buffer, write it out, check, salvage or empty it", buffer},
     Command{"listen", "[FILTER...]", "json count qos", "print the messages that arrive at the broker",
             listen},
@@ -52,6 +52,7 @@ constexpr std::array own_options = {
     OptionHelp{"online", no_argument, "--online", "also resolve, connect and log in to each server"},
     OptionHelp{"publish", no_argument, "--publish", "as --online, and publish a test message"},
     OptionHelp{"yes", no_argument, "--yes", "delete without asking"},
+    OptionHelp{"all", no_argument, "--all", "all messages that are set aside (buffer refused)"},
     OptionHelp{"count", required_argument, "--count N", "stop after N messages"},
     OptionHelp{"qos", required_argument, "--qos N", "0, 1 or 2 (default 1)"},
 };
@@ -137,6 +138,7 @@ std::optional<std::string> set_option(Arguments& arguments, std::string_view nam
     if (name == "json") arguments.json = true;
     if (name == "watch") arguments.watch = true;
     if (name == "yes") arguments.yes = true;
+    if (name == "all") arguments.all = true;
     if (name == "online") arguments.online = true;
     if (name == "publish") arguments.online = arguments.publish = true;
     if (name == "count" || name == "qos") {

@@ -16,6 +16,32 @@ constexpr std::string_view next_page = "next ";
 constexpr std::string_view last_page = "end";
 constexpr std::string_view unreadable = "unreadable";
 
+struct Page {
+    std::optional<std::string> next;
+    bool ends = false;
+    bool whole = true;
+    bool go_on = true;
+};
+
+Page read_page(std::string_view text, const std::function<bool(std::string_view line)>& take) {
+    Page page;
+    while (!text.empty() && page.go_on) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        if (line.starts_with(next_page))
+            page.next = line.substr(next_page.size());
+        else if (line == last_page)
+            page.ends = true;
+        else if (line == unreadable)
+            page.whole = false;
+        else
+            page.go_on = take(line);
+    }
+    return page;
+}
+
+}  // namespace
+
 Result<std::string> ask_until_answered(const std::filesystem::path& socket, const std::string& request) {
     constexpr std::string_view refusal = "error: ";
     const std::string numbered = request + " " + std::to_string(::getpid());
@@ -33,32 +59,6 @@ Result<std::string> ask_until_answered(const std::filesystem::path& socket, cons
     }
     return Error{Error::Kind::retry, "the agent is busy with its disk and does not answer"};
 }
-
-struct Page {
-    std::optional<Listing::Place> next;
-    bool ends = false;
-    bool whole = true;
-    bool go_on = true;
-};
-
-Page read_page(std::string_view text, const std::function<bool(std::string_view line)>& take) {
-    Page page;
-    while (!text.empty() && page.go_on) {
-        const std::string_view line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        if (line.starts_with(next_page))
-            page.next = parse_place(line.substr(next_page.size()));
-        else if (line == last_page)
-            page.ends = true;
-        else if (line == unreadable)
-            page.whole = false;
-        else
-            page.go_on = take(line);
-    }
-    return page;
-}
-
-}  // namespace
 
 std::string to_text(const Listing::Place& place) {
     return std::to_string(static_cast<int>(place.priority)) + " " + std::to_string(place.seq);
@@ -83,22 +83,29 @@ std::string listing_text(const Listing& listing, const PayloadIdentity& identity
         if (const auto payload = encoder.encode(batch.header, *body)) text.append(payload->json).append("\n");
     }
     if (!listing.whole) text.append(unreadable).append("\n");
-    return text
-        .append(listing.next ? std::string(next_page) + to_text(*listing.next) : std::string(last_page))
-        .append("\n");
+    return text + page_end(listing.next ? std::optional(to_text(*listing.next)) : std::nullopt);
+}
+
+std::string page_end(const std::optional<std::string>& next) {
+    return (next ? std::string(next_page) + *next : std::string(last_page)) + "\n";
 }
 
 Result<void> each_listed(const std::filesystem::path& socket,
                          const std::function<bool(std::string_view line)>& take) {
+    return each_page(socket, std::string(list_request), to_text(Listing::Place{}), take);
+}
+
+Result<void> each_page(const std::filesystem::path& socket, const std::string& request,
+                       const std::string& first, const std::function<bool(std::string_view line)>& take) {
     bool whole = true;
-    for (std::optional<Listing::Place> place = Listing::Place{}; place;) {
-        const auto text = ask_until_answered(socket, std::string(list_request) + to_text(*place));
+    for (std::optional<std::string> place = first; place;) {
+        const auto text = ask_until_answered(socket, request + *place);
         if (!text) return text.error();
-        const Page page = read_page(*text, take);
+        Page page = read_page(*text, take);
         if (!page.go_on) return {};
         if (!page.next && !page.ends) return Error{Error::Kind::retry, "the agent broke off its answer"};
         whole = whole && page.whole;
-        place = page.next;
+        place = std::move(page.next);
     }
     if (whole) return {};
     return Error{Error::Kind::retry,

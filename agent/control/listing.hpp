@@ -28,6 +28,16 @@ std::optional<Listing::Place> parse_place(std::string_view text);
 // The answer; batches that can't be decoded are left out.
 std::string listing_text(const Listing& listing, const PayloadIdentity& identity);
 
+// The last line of a page.
+std::string page_end(const std::optional<std::string>& next);
+
+// The command line's end of any question that the store thread answers. Fails as ask_agent does, with config
+// when the agent refuses, and with retry when it does not come to an answer.
+Result<std::string> ask_until_answered(const std::filesystem::path& socket, const std::string& request);
+// Likewise; every line of all pages, from the place `first` on, until `take` returns false.
+Result<void> each_page(const std::filesystem::path& socket, const std::string& request,
+                       const std::string& first, const std::function<bool(std::string_view line)>& take);
+
 // The command line's end. Every line of JSON, until `take` returns false. Fails as ask_agent does, with
 // config when the agent refuses, and with retry when not all could be had.
 Result<void> each_listed(const std::filesystem::path& socket,

@@ -32,6 +32,7 @@ void put_buffer(JsonWriter& json, const BufferStatus& buffer) {
     json.key("salvaging_readings").number(buffer.salvaging_readings);
     json.key("dropped_readings").number(buffer.dropped_readings);
     json.key("thinned_readings").number(buffer.thinned_readings);
+    json.key("refused_messages").number(buffer.refused_messages);
     json.key("refused_readings").number(buffer.refused_readings);
     json.key("inputs_wait").boolean(buffer.inputs_wait);
     json.key("written_bytes").number(buffer.written_bytes);
@@ -80,6 +81,8 @@ void put_forward(JsonWriter& json, const ForwardStatus& forward) {
     json.key("acked_messages").number(forward.acked_messages);
     json.key("in_flight").number(forward.in_flight);
     json.key("non_finite").number(forward.non_finite);
+    json.key("refused_messages").number(forward.refused_messages);
+    json.key("split_messages").number(forward.split_messages);
     json.end_object();
 }
 
@@ -206,8 +209,10 @@ std::string buffer_text(const BufferStatus& buffer) {
                " readings are being taken over from a damaged buffer";
     if (buffer.dropped_readings > 0)
         out += "\n          dropped: " + std::to_string(buffer.dropped_readings) + " readings";
-    if (buffer.refused_readings > 0)
-        out += "\n          refused: " + std::to_string(buffer.refused_readings) + " readings";
+    if (buffer.refused_messages > 0)
+        out += "\n          refused: " + std::to_string(buffer.refused_readings) + " of these readings in " +
+               std::to_string(buffer.refused_messages) +
+               " messages are set aside (holdfast buffer refused list)";
     if (!buffer.last_error.empty()) out += "\n          disk: " + buffer.last_error;
     return out;
 }

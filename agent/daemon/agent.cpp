@@ -177,7 +177,9 @@ void Agent::turn_ended() {
 void Agent::keep_house() {
     house_timer_->set(clock_.now() + house_interval);
     if (forwarder_->ended()) return loop_->quit();
-    const bool online = forwarder_->status().state == BrokerState::connected;
+    const ForwardStatus forward = forwarder_->status();
+    const bool online = forward.state == BrokerState::connected;
+    pipeline_->set_message_limit(forward.payload_limit > 0 ? forward.payload_limit : no_message_limit);
     const bool needs_disk = config_.buffer.durability == Durability::strict || !online;
     pipeline_->set_longest_wait(needs_disk ? config_.buffer.commit_interval : config_.buffer.spill_after);
     if (!watchdog_ || clock_.now() - fed_ < *watchdog_ / 3 || !threads_progress()) return;
@@ -268,7 +270,6 @@ AgentStatus Agent::status() const {
         std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count());
     status.forward = forwarder_->status();
     status.buffer = store_->status();
-    status.buffer.refused_readings = status.forward.refused_readings;
     status.forward.acked_readings = status.buffer.acked_readings;
     const std::uint64_t open = pipeline_->open_readings();
     status.buffer.readings += open;
@@ -293,6 +294,14 @@ std::string Agent::answer(std::string_view request, uid_t user) {
         if (user == 0 || user == ::geteuid()) return answer_question(request);
         return "error: only root and the agent's user may purge the buffer\n";
     }
+    if (request.starts_with(refused_request)) {
+        const auto parsed = parse_refused_request(request, store_->epoch());
+        if (!parsed) return "error: " + parsed.error().text + "\n";
+        const bool looks =
+            parsed->verb == RefusedRequest::Verb::list || parsed->verb == RefusedRequest::Verb::show;
+        if (looks || user == 0 || user == ::geteuid()) return answer_question(request);
+        return "error: only root and the agent's user may retry or drop what is set aside\n";
+    }
     return "error: unknown request\n";
 }
 
@@ -311,10 +320,38 @@ std::string Agent::answer_question(std::string_view request) {
     if (!answer) return std::string(ask_again);
     question_.reset();
     if (request.starts_with(purge_request)) return std::to_string(answer->purged) + "\n";
+    if (request.starts_with(refused_request)) return answer_about_refused(request, *answer);
     return listing_text(answer->listing, {config_.agent.id, store_->epoch(), config_.batch.timestamp_unit});
 }
 
+std::string Agent::answer_about_refused(std::string_view request, const StoreThread::Answer& answer) const {
+    const auto parsed = parse_refused_request(request, store_->epoch());
+    if (!parsed) return "error: " + parsed.error().text + "\n";
+    if (parsed->verb == RefusedRequest::Verb::retry || parsed->verb == RefusedRequest::Verb::drop)
+        return settled_answer(answer.settled);
+    return refused_answer(*parsed, answer.refused,
+                          {config_.agent.id, store_->epoch(), config_.batch.timestamp_unit});
+}
+
+void Agent::ask_about_refused(RefusedRequest request, std::uint64_t number) {
+    switch (request.verb) {
+        case RefusedRequest::Verb::list:
+            return store_->ask_to_list_refused(number, request.from);
+        case RefusedRequest::Verb::show:
+            return store_->ask_for_refused(number, request.messages.front());
+        case RefusedRequest::Verb::retry:
+            return store_->ask_to_settle_refused(number, RefusedVerdict::retry, std::move(request.messages));
+        case RefusedRequest::Verb::drop:
+            return store_->ask_to_settle_refused(number, RefusedVerdict::drop, std::move(request.messages));
+    }
+}
+
 bool Agent::ask_store(std::string_view request, std::uint64_t number) {
+    if (request.starts_with(refused_request)) {
+        auto parsed = parse_refused_request(request, store_->epoch());
+        if (parsed) ask_about_refused(std::move(*parsed), number);
+        return parsed.has_value();
+    }
     if (request.starts_with(purge_request)) {
         store_->ask_to_purge(number);
         return true;

@@ -15,6 +15,7 @@
 #include "buffer/store_thread.hpp"
 #include "config/config.hpp"
 #include "control/control_socket.hpp"
+#include "control/refused.hpp"
 #include "control/status.hpp"
 #include "daemon/link_watch.hpp"
 #include "daemon/places.hpp"
@@ -59,6 +60,8 @@ class Agent final : public ReadingSink {
     AgentStatus status() const;
     std::string answer(std::string_view request, uid_t user);
     std::string answer_question(std::string_view request);
+    std::string answer_about_refused(std::string_view request, const StoreThread::Answer& answer) const;
+    void ask_about_refused(RefusedRequest request, std::uint64_t number);
     bool ask_store(std::string_view request, std::uint64_t number);
 
     Places places_;

@@ -25,8 +25,9 @@ struct ForwardStatus {
     std::uint64_t acked_messages = 0;
     std::uint64_t in_flight = 0;         // messages now
     std::uint64_t non_finite = 0;        // numbers sent as null
-    std::uint64_t refused_messages = 0;  // what the broker, or its limits, would not take: given up
-    std::uint64_t refused_readings = 0;  // in them
+    std::uint64_t refused_messages = 0;  // what the broker, or its limits, would not take: set aside
+    std::uint64_t split_messages = 0;    // never sent, since they were too large: replaced by smaller ones
+    std::uint64_t payload_limit = 0;     // bytes that a payload may have on this connection; 0: no limit
     std::optional<TlsSession> tls = {};  // of the connection, or the last one
     std::optional<std::int64_t> client_not_after_wall_us = {};  // of our certificate
     std::uint64_t takeovers = 0;  // another client connected with our id, and the broker said so (MQTT 5)

@@ -58,7 +58,8 @@ Forwarder::Forwarder(const BrokerConfig& config, const ForwardIdentity& identity
       refusals_(log),
       keep_alive_(config_.servers.size(), config_.keep_alive),
       assigned_ids_(config_.servers.size()),
-      logged_failures_(config_.servers.size()) {}
+      logged_failures_(config_.servers.size()),
+      learnt_limits_(config_.servers.size()) {}
 
 void Forwarder::start(MonoTime now) {
     if (config_.servers.empty()) {
@@ -274,6 +275,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     if (!resumed) outbox_.session_lost();
     dialer_.connected(now);
     limits_ = event.limits;
+    status_.payload_limit = 0;
     status_.tls = event.tls;
     if (adopt_client_id(now) || adopt_keep_alive(now) || open_lasting_session(now)) return;
     phase_ = Phase::connected;
@@ -365,6 +367,8 @@ void Forwarder::leave_silent_broker(MonoTime now) {
 void Forwarder::link_lost(const LinkFailure& failure, MonoTime now) {
     log_.warning("connection to " + status_.server + " lost: " + failure.text);
     status_.last_error = failure.text;
+    LinkFailure reason = failure;
+    if (blame_the_largest(failure, now)) reason.kind = LinkFailure::Class::passing;
     outbox_.link_lost();
     give_back(outbox_.take_ready());
     status_token_.reset();
@@ -372,7 +376,7 @@ void Forwarder::link_lost(const LinkFailure& failure, MonoTime now) {
     next_status_.reset();
     next_probe_.reset();
     actions_.emplace_back(action::SetLink{false});
-    dialer_.lost(failure, now);
+    dialer_.lost(reason, now);
     if (phase_ == Phase::connected || phase_ == Phase::renewing)
         wait_for_next_attempt();
     else

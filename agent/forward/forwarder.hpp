@@ -3,13 +3,13 @@
 //
 // Passive: no clock, no thread, no socket. Its thread tells it what happened and what time it is, calls
 // step() once a turn and carries out the actions that step() returns, in their order. It promises that every
-// batch it was offered is answered exactly once, acknowledged or given back; that no more is in flight than
-// the broker allows; and that a message which the broker refuses never blocks those behind it.
+// batch it was offered is answered exactly once: acknowledged, given back, set aside or split; that no more
+// is in flight than the broker allows; and that a message which the broker refuses never blocks those behind
+// it.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,6 +23,7 @@
 #include "forward/payload.hpp"
 #include "forward/refusals.hpp"
 #include "forward/transport.hpp"
+#include "model/refusal.hpp"
 
 namespace holdfast {
 
@@ -56,11 +57,14 @@ struct Acknowledge {
 struct GiveBack {
     std::vector<std::uint64_t> seqs;
 };
-struct Refuse {
-    std::vector<std::uint64_t> seqs;
+struct SetAside {
+    Refusal refusal;
 };
-using Any =
-    std::variant<Connect, Probe, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack, Refuse>;
+struct Split {
+    Oversize oversize;
+};
+using Any = std::variant<Connect, Probe, Publish, Disconnect, Drop, SetLink, Demand, Acknowledge, GiveBack,
+                         SetAside, Split>;
 }  // namespace action
 using Actions = std::vector<action::Any>;
 
@@ -154,7 +158,13 @@ class Forwarder {
     Result<Encoded> encode(const Batch& batch);
     void describe(Message& message, const BatchHeader& header) const;
     void acknowledged(const Outbox::Item& item);
-    void refuse(const Outbox::Item& item, const std::string& why, MonoTime now);
+    void refuse(const Outbox::Item& item, int code, const std::string& why, MonoTime now);
+    bool split(const Outbox::Item& item);
+    std::size_t bytes_beside_readings(const Batch& batch);
+    bool blame_the_largest(const LinkFailure& failure, MonoTime now);
+    void learn_limit(std::size_t refused_bytes);
+    void follow_packet_limit(const Message& message);
+    std::size_t packet_limit() const;
     void give_back(std::vector<std::uint64_t> seqs);
     void ask_for_more();
     void say_farewell(MonoTime now);
@@ -200,13 +210,8 @@ class Forwarder {
     std::uint64_t failed_attempts_ = 0;         // since the last connection
     std::vector<std::string> logged_failures_;  // by server, since the last connection
     std::vector<std::uint64_t> acked_;          // for the next Acknowledge
-    // Refused, and not answered: the buffer keeps them and offers them again after a restart.
-    struct Aside {
-        std::uint64_t seq = 0;
-        std::size_t bytes = 0;
-    };
-    std::deque<Aside> aside_;
-    std::size_t aside_bytes_ = 0;
+    // By server: smaller than what it would not take, though its CONNACK did not say so. 0: no such limit.
+    std::vector<std::size_t> learnt_limits_;
     Actions actions_;
 };
 

@@ -1,6 +1,7 @@
 // What travels over the link: the window, refusals, acknowledgements. The link itself is in forwarder.cpp.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "forward/forwarder.hpp"
@@ -23,10 +24,9 @@ constexpr unsigned most_refusals = 10;
 constexpr std::size_t most_resting_windows = 4;
 // Batches waiting to be sent; a wider window does not need more to be kept full.
 constexpr std::size_t most_ready = 1'000;
-// Refused messages that are kept: few enough for the smallest buffer, which can't drop what is kept for the
-// forwarder.
-constexpr std::size_t most_aside = 1'000;
-constexpr std::size_t most_aside_bytes = 256 * 1024;
+constexpr int packet_too_large = 0x95;
+// What may be longer in a part of a batch than in the batch: the length of the packet, and the id twice.
+constexpr std::size_t longer_in_a_part = 3 + 2 * 20;
 
 // Reasons that stay as long as message and permissions are what they are (MQTT 5, 3.4.2.1 and 3.5.2.1).
 bool refused_for_good(int code) {
@@ -88,12 +88,16 @@ void Forwarder::publish_what_fits(MonoTime now) {
 
 void Forwarder::publish(Outbox::Item item, MonoTime now) {
     Result<Encoded> encoded = encode(item.batch);
-    if (!encoded) return refuse(item, encoded.error().text, now);
+    if (!encoded) return refuse(item, 0, encoded.error().text, now);
     Message& message = encoded->message;
-    if (limits_.maximum_packet_size > 0 && packet_bytes(message) > limits_.maximum_packet_size)
-        return refuse(item,
-                      "a message of " + std::to_string(packet_bytes(message)) + " bytes is larger than the " +
-                          std::to_string(limits_.maximum_packet_size) + " that the broker takes",
+    item.bytes = packet_bytes(message);
+    follow_packet_limit(message);
+    if (item.bytes > packet_limit() && split(item)) return;
+    // A limit that was only learnt is no reason to give a message up.
+    if (const std::size_t told = limits_.maximum_packet_size; told > 0 && item.bytes > told)
+        return refuse(item, packet_too_large,
+                      "a message of " + std::to_string(item.bytes) + " bytes is larger than the " +
+                          std::to_string(told) + " that the broker takes",
                       now);
     if (!std::exchange(item.counted, true)) {
         status_.published_readings += readings_held(item.batch.header);
@@ -102,6 +106,51 @@ void Forwarder::publish(Outbox::Item item, MonoTime now) {
     item.qos = message.qos;
     const DeliveryToken token = hand_over(std::move(message), now);
     outbox_.sent(token, std::move(item));
+}
+
+// True: smaller ones come instead. What was sent already, to a server that takes more, keeps its id and
+// bytes.
+bool Forwarder::split(const Outbox::Item& item) {
+    const std::size_t beside = bytes_beside_readings(item.batch);
+    if (item.counted || readings_held(item.batch.header) < 2 || beside >= packet_limit()) return false;
+    ++status_.split_messages;
+    actions_.emplace_back(action::Split{{item.batch.header.seq, packet_limit() - beside}});
+    return true;
+}
+
+// Of the packet of a part of this batch, at most.
+std::size_t Forwarder::bytes_beside_readings(const Batch& batch) {
+    const auto body = decode_body(batch.header.kind, batch.body);
+    if (!body) return packet_limit();
+    Batch empty{batch.header, batch.body.substr(0, batch.body.size() - body->stream.size())};
+    const auto encoded = encode(empty);
+    return encoded ? packet_bytes(encoded->message) + longer_in_a_part : packet_limit();
+}
+
+std::size_t Forwarder::packet_limit() const {
+    const std::size_t told = limits_.maximum_packet_size;
+    const std::size_t learnt = learnt_limits_[attempt_.server];
+    constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+    return std::min(told > 0 ? told : none, learnt > 0 ? learnt : none);
+}
+
+// The broker would not take a packet of that size. From now on what can be split is kept smaller.
+void Forwarder::learn_limit(std::size_t refused_bytes) {
+    if (refused_bytes == 0 || refused_bytes > packet_limit()) return;
+    learnt_limits_[attempt_.server] = refused_bytes - 1;
+    log_.info(status_.server + " takes no messages of " + std::to_string(refused_bytes) +
+              " bytes and more: splitting what is that large");
+}
+
+// A hint for those who make batches: what a message may have beside what this one has around its payload.
+void Forwarder::follow_packet_limit(const Message& message) {
+    const std::size_t limit = packet_limit();
+    const std::size_t around = packet_bytes(message) - message.payload.size();
+    if (limit == std::numeric_limits<std::size_t>::max())
+        status_.payload_limit = 0;
+    else if (const std::size_t most = limit > around ? limit - around : 1;
+             status_.payload_limit == 0 || most < status_.payload_limit)
+        status_.payload_limit = most;
 }
 
 DeliveryToken Forwarder::hand_over(Message message, MonoTime now) {
@@ -198,8 +247,10 @@ void Forwarder::on(const transport::DeliveryFailed& event, MonoTime now) {
         return outbox_.again(std::move(*item));
     }
     last_answer_ = now;
-    if (refused_for_good(event.code) || ++item->refusals >= most_refusals)
-        return refuse(*item, "the broker refuses it: " + event.text, now);
+    ++item->refusals;
+    if (event.code == packet_too_large) learn_limit(item->bytes);
+    if (refused_for_good(event.code) || item->refusals >= most_refusals)
+        return refuse(*item, event.code, "the broker refuses it: " + event.text, now);
     const auto rest = std::min(config_.backoff_max, config_.backoff_initial * (1U << (item->refusals - 1)));
     outbox_.later(std::move(*item), now + rest);
 }
@@ -219,20 +270,25 @@ void Forwarder::on_status_failed(const transport::DeliveryFailed& event, MonoTim
     }
 }
 
-// Set aside: it must not block the others. Only what is beyond the bound is dropped, the oldest first.
-void Forwarder::refuse(const Outbox::Item& item, const std::string& why, MonoTime now) {
+// Set aside: it must not block the others.
+void Forwarder::refuse(const Outbox::Item& item, int code, const std::string& why, MonoTime now) {
+    const BatchHeader& header = item.batch.header;
     ++status_.refused_messages;
-    status_.refused_readings += readings_held(item.batch.header);
-    refusals_.add(item.batch.header.input, readings_held(item.batch.header), why, now);
-    aside_.push_back({item.batch.header.seq, item.batch.body.size()});
-    aside_bytes_ += item.batch.body.size();
-    std::vector<std::uint64_t> beyond;
-    while (aside_.size() > most_aside || aside_bytes_ > most_aside_bytes) {
-        beyond.push_back(aside_.front().seq);
-        aside_bytes_ -= aside_.front().bytes;
-        aside_.pop_front();
-    }
-    if (!beyond.empty()) actions_.emplace_back(action::Refuse{std::move(beyond)});
+    refusals_.add(header.input, readings_held(header), why, now);
+    actions_.emplace_back(action::SetAside{{header.seq, code, why, std::max(item.refusals, 1U)}});
+}
+
+// A broker that ends the connection since a packet is too large does not say which. If any of those in flight
+// is, the largest is. True: the link itself is good, and what is left goes on over the next.
+bool Forwarder::blame_the_largest(const LinkFailure& failure, MonoTime now) {
+    if (failure.code != packet_too_large) return false;
+    std::optional<Outbox::Item> largest = outbox_.take_largest();
+    if (!largest) return false;
+    learn_limit(largest->bytes);
+    refuse(*largest, failure.code, "the broker refuses it: " + failure.text, now);
+    // Else the transport would send it again with the session.
+    dialer_.forget_session();
+    return true;
 }
 
 void Forwarder::give_back(std::vector<std::uint64_t> seqs) {

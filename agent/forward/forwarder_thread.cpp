@@ -139,8 +139,10 @@ void ForwarderThread::perform(action::Any& action, MonoTime now) {
         source_.demand(demand->count);
     } else if (auto* give_back = std::get_if<action::GiveBack>(&action)) {
         source_.give_back(std::move(give_back->seqs));
-    } else if (auto* refuse = std::get_if<action::Refuse>(&action)) {
-        source_.refuse(std::move(refuse->seqs));
+    } else if (auto* aside = std::get_if<action::SetAside>(&action)) {
+        source_.set_aside(std::move(aside->refusal));
+    } else if (const auto* split = std::get_if<action::Split>(&action)) {
+        source_.split(split->oversize);
     } else if (const auto* link = std::get_if<action::SetLink>(&action)) {
         source_.set_link(link->up);
     } else if (const auto* attempt = std::get_if<action::Connect>(&action)) {

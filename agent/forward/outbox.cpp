@@ -1,5 +1,6 @@
 #include "forward/outbox.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace holdfast {
@@ -16,6 +17,14 @@ std::optional<Outbox::Item> Outbox::answered(DeliveryToken token) {
     auto node = sent_.extract(token);
     if (node.empty()) return std::nullopt;
     return std::move(node.mapped());
+}
+
+std::optional<Outbox::Item> Outbox::take_largest() {
+    const auto largest = std::max_element(sent_.begin(), sent_.end(), [](const auto& a, const auto& b) {
+        return a.second.bytes < b.second.bytes;
+    });
+    if (largest == sent_.end()) return std::nullopt;
+    return std::move(sent_.extract(largest).mapped());
 }
 
 void Outbox::again(Item item) {

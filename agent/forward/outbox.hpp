@@ -24,6 +24,7 @@ class Outbox {
         int qos = 1;            // it was sent with
         unsigned refusals = 0;  // by the broker, for passing reasons
         bool counted = false;   // as published
+        std::size_t bytes = 0;  // of the packet that was sent
     };
 
     void offer(Batch batch) { ready_.push_back(std::move(batch)); }
@@ -34,6 +35,10 @@ class Outbox {
     void sent(DeliveryToken token, Item item) { sent_.emplace_hint(sent_.end(), token, std::move(item)); }
     // Takes out what was sent by that token; none: an answer that comes late or twice.
     std::optional<Item> answered(DeliveryToken token);
+
+    // Takes out the one of those sent whose packet is the largest, and the first of them; none: nothing is
+    // sent.
+    std::optional<Item> take_largest();
 
     void again(Item item);
     void later(Item item, MonoTime due) { later_.emplace(due, std::move(item)); }

@@ -16,7 +16,7 @@ void Refusals::add(const std::string& input, std::uint64_t readings, const std::
     ++episode.messages;
     episode.readings += readings;
     if (!first && now - episode.logged_at < silence) return;
-    log_.warning("given up " + std::to_string(episode.messages) + " message(s) with " +
+    log_.warning("set aside " + std::to_string(episode.messages) + " message(s) with " +
                      std::to_string(episode.readings) + " reading(s): " + why,
                  {{"INPUT", input}});
     episode = {0, 0, now};

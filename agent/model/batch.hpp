@@ -70,6 +70,12 @@ struct Batch {
     std::string body;  // see BatchBody; opaque to the buffer
 };
 
+struct Totals {
+    std::uint64_t batches = 0;
+    std::uint64_t readings = 0;
+    bool operator==(const Totals&) const = default;
+};
+
 // The body: version byte, the tags that hold for the whole batch, then for readings a stream
 // (reading_stream.hpp), for thinned readings their
 // step and a stream, for a gap the reason. docs/buffer-format.md.

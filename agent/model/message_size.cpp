@@ -24,6 +24,13 @@ std::size_t of_reading(std::span<const TagView> tags) {
     return bytes;
 }
 
+std::size_t of_reading(const Reading& reading, const std::vector<Channel>& channels) {
+    std::size_t bytes = of_reading(reading.tags);
+    for (const Value& value : reading.values)
+        bytes += of_value(channels[value.channel].name, value);
+    return bytes;
+}
+
 std::size_t of_value(std::string_view name, const Value& value) {
     return escaped(name) + member_bytes +
            (value.type == ValueType::string ? escaped(value.string) + text_bytes : number_bytes);

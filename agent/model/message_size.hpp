@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "model/reading.hpp"
 
@@ -12,6 +13,8 @@ namespace holdfast::message_size {
 
 // A reading without its values.
 std::size_t of_reading(std::span<const TagView> tags);
+// A reading with them; the channels are those of its stream.
+std::size_t of_reading(const Reading& reading, const std::vector<Channel>& channels);
 // One value of a reading, with the name of its channel.
 std::size_t of_value(std::string_view name, const Value& value);
 

@@ -20,10 +20,7 @@ Batcher::Batcher(const InputConfig& input, const Tags& tags, const BatchConfig& 
       envelope_bytes_(envelope_bytes) {}
 
 std::size_t Batcher::payload_bytes(const Reading& reading, const std::vector<Channel>& channels) const {
-    std::size_t bytes = message_size::of_reading(reading.tags);
-    for (const Value& value : reading.values)
-        bytes += message_size::of_value(channels[value.channel].name, value);
-    return bytes;
+    return message_size::of_reading(reading, channels);
 }
 
 std::uint32_t Batcher::own_channel(std::uint32_t theirs, const std::vector<Channel>& channels) {

@@ -1,7 +1,9 @@
 // Gathers the readings of one input into batches. Passive; belongs to the pipeline, on the main thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +14,8 @@
 #include "model/reading_stream.hpp"
 
 namespace holdfast {
+
+inline constexpr std::uint64_t no_message_limit = std::numeric_limits<std::uint64_t>::max();
 
 class Batcher {
   public:
@@ -25,11 +29,12 @@ class Batcher {
 
     // An upper bound of what the reading takes in the message.
     std::size_t payload_bytes(const Reading& reading, const std::vector<Channel>& channels) const;
-    // Whether the message stays within [batch] max_bytes with so much more; an empty batch takes any one
-    // reading.
+    // Whether the message stays within [batch] max_bytes, and what the broker takes, with so much more; an
+    // empty batch takes any one reading.
     bool has_room(std::size_t bytes) const {
-        return count_ == 0 || payload_bytes_ + bytes <= limits_.max_bytes.count;
+        return count_ == 0 || payload_bytes_ + bytes <= std::min(limits_.max_bytes.count, message_limit_);
     }
+    void set_message_limit(std::uint64_t bytes) { message_limit_ = bytes; }
     // `bytes`: payload_bytes() of the reading.
     void add(const Reading& reading, const std::vector<Channel>& channels, std::size_t bytes);
     bool full() const { return count_ >= limits_.max_readings; }
@@ -61,6 +66,7 @@ class Batcher {
     std::string body_head_;
     BatchConfig limits_;
     std::size_t envelope_bytes_;
+    std::uint64_t message_limit_ = no_message_limit;
 
     ReadingWriter writer_;
     std::vector<std::uint32_t>

@@ -41,6 +41,7 @@ void Pipeline::configure(const std::vector<InputConfig>& inputs) {
         }
         const Tags tags = merged_tags(config.tags, agent_.tags);
         Batcher batcher(config, tags, limits_, envelope_bytes(agent_, config, tags));
+        batcher.set_message_limit(message_limit_);
         next.emplace(config.name, std::make_unique<Input>(Input{config, std::move(batcher)}));
     }
     flush();
@@ -88,6 +89,13 @@ void Pipeline::look_at_clock() {
 
 Batcher::Stamp Pipeline::stamp() const {
     return {boot_, clock_.wall_us() - clock_.boot_us(), synchronised_};
+}
+
+void Pipeline::set_message_limit(std::uint64_t bytes) {
+    if (bytes == message_limit_) return;
+    message_limit_ = bytes;
+    for (const auto& [name, input] : inputs_)
+        input->batcher.set_message_limit(bytes);
 }
 
 std::optional<MonoTime> Pipeline::step() {

@@ -37,6 +37,9 @@ class Pipeline {
     // serves all.
     void set_longest_wait(Micros wait) { longest_wait_ = wait; }
 
+    // What a message may have at most, as the broker tells; what is larger would have to be split.
+    void set_message_limit(std::uint64_t bytes);
+
     // Closes what is due. Returns when to call again; none: nothing is open.
     std::optional<MonoTime> step();
     // Closes everything open.
@@ -64,6 +67,7 @@ class Pipeline {
     bool synchronised_;  // as of the last batch that was closed: asking takes a system call, so at intervals
     MonoTime clock_due_{};  // to be looked at again
     Micros longest_wait_ = std::chrono::hours(24 * 365);  // no limit
+    std::uint64_t message_limit_ = no_message_limit;
     std::map<std::string, std::unique_ptr<Input>> inputs_;
     Input* last_ = nullptr;  // readings come in runs of one input
 };

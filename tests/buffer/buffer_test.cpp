@@ -55,26 +55,6 @@ TEST(Buffer, WritesWhatWaitedTooLongForTheFirstLink) {
     EXPECT_EQ(test.buffer->status().in_memory_readings, 0);
 }
 
-TEST(Buffer, CountsWhatTheBrokerRefusesAndLeavesAGapRecord) {
-    BufferInDirectory test;
-    test.buffer->set_link(true);
-    test.append(make_batch(7, "host"));
-    (void)test.peek_all();
-    test.buffer->refuse(1);
-    test.buffer->refuse(1);
-    EXPECT_EQ(test.buffer->status().dropped_readings, 7);
-    EXPECT_EQ(test.buffer->status().readings, 0);
-    (void)test.buffer->step();
-    const auto gap = test.buffer->peek();
-    ASSERT_TRUE(gap);
-    EXPECT_EQ(gap->header.kind, BatchKind::gap);
-    EXPECT_EQ(gap->header.count, 7);
-    EXPECT_EQ(decode_body(BatchKind::gap, gap->body)->reason, GapReason::refused);
-    test.buffer->refuse(gap->header.seq);
-    (void)test.buffer->step();
-    EXPECT_FALSE(test.buffer->peek()) << "a refused gap record leaves no other";
-}
-
 // A real clock is later at each look; what is due "now" must still be due.
 class TickingClock final : public Clock {
   public:

@@ -336,8 +336,8 @@ std::string check_image(const CrashRun& run, const DiskImage& image, std::size_t
 
 }  // namespace
 
-std::size_t cut_power(const CrashRun& run, std::size_t images, const std::function<void(const Cut&)>& look) {
-    const auto& [events, begin] = run.recording();
+std::size_t cut_power(const Recording& run, std::size_t images, const std::function<void(const Cut&)>& look) {
+    const auto& [events, begin] = run;
     CrashDisk disk;
     for (std::size_t i = 0; i < begin; ++i)
         disk.apply(events[i]);
@@ -360,7 +360,7 @@ std::size_t cut_power(const CrashRun& run, std::size_t images, const std::functi
 
 CrashReport check_cuts(const CrashRun& run, std::size_t images) {
     CrashReport report;
-    report.cuts = cut_power(run, images, [&](const Cut& cut) {
+    report.cuts = cut_power(run.recording(), images, [&](const Cut& cut) {
         report.images += 1;
         const std::string problem = check_image(run, cut.files, cut.at);
         if (problem.empty()) return;

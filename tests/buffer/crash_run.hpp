@@ -126,7 +126,7 @@ struct Cut {
 };
 // Cuts power at each write, sync and truncation of the run, several times where there are few of them;
 // returns the number of cuts.
-std::size_t cut_power(const CrashRun& run, std::size_t images, const std::function<void(const Cut&)>& look);
+std::size_t cut_power(const Recording& run, std::size_t images, const std::function<void(const Cut&)>& look);
 
 struct CrashReport {
     std::size_t cuts = 0;

@@ -299,7 +299,7 @@ TEST(BufferDamage, AnAcknowledgementThatComesBeforeTheRowIsSalvagedHolds) {
     test.reopen();
     test.buffer->set_link(true);
     const auto first = test.peek_all();  // all are lent
-    for (const std::uint64_t page : {100, 200})
+    for (const std::uint64_t page : {101, 201})
         zero_page(test.directory / "buffer.db", page);
     for (std::size_t i = 0; i < 100; ++i)
         test.buffer->ack(first[i].header.seq);

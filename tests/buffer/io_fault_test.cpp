@@ -66,7 +66,7 @@ TEST(BufferIoFaultsAfterAPowerCut, LoseNothing) {
                                << static_cast<int>(kind) << (span == Span::once ? " once" : " for ever");
         return struck && !testing::Test::HasFailure();
     };
-    cut_power(run, how_many("HOLDFAST_FAULT_RUNS", 40, 6), [&](const Cut& cut) {
+    cut_power(run.recording(), how_many("HOLDFAST_FAULT_RUNS", 40, 6), [&](const Cut& cut) {
         for (const Kind kind : {Kind::all_but_reads, Kind::writes_full, Kind::reads})
             for (const Span span : {Span::once, Span::for_ever})
                 // From another call on for each image, so that together they meet all of them.

@@ -55,7 +55,8 @@ TEST(BufferListing, LeavesOutWhatWasAcknowledgedAndShowsGapRecords) {
     test.pass(test.config.commit_interval);
     test.buffer->set_link(true);
     test.buffer->ack(test.buffer->peek()->header.seq);
-    test.buffer->refuse(test.buffer->peek()->header.seq);
+    test.buffer->set_aside({test.buffer->peek()->header.seq, 0x87, "not authorised"});
+    ASSERT_TRUE(test.buffer->settle_refused(RefusedVerdict::drop, {}));
     const auto all = list_all(*test.buffer);
     EXPECT_EQ(all.size(), 8);
     EXPECT_EQ(std::count_if(all.begin(), all.end(),

@@ -19,7 +19,22 @@
 namespace holdfast::test {
 namespace {
 
-enum class Verb { append, peek, ack, give_back, pass, link, disk, clock, restart, crash };
+enum class Verb {
+    append,
+    peek,
+    ack,
+    give_back,
+    pass,
+    link,
+    disk,
+    clock,
+    restart,
+    crash,
+    set_aside,
+    split,
+    retry,
+    drop
+};
 
 struct Step {
     Verb verb;
@@ -29,8 +44,8 @@ struct Step {
 using Steps = std::vector<Step>;
 
 std::string describe(const Step& step) {
-    constexpr const char* names[] = {"append", "peek", "ack",   "give_back", "pass",
-                                     "link",   "disk", "clock", "restart",   "crash"};
+    constexpr const char* names[] = {"append", "peek",    "ack",   "give_back", "pass",  "link",  "disk",
+                                     "clock",  "restart", "crash", "set_aside", "split", "retry", "drop"};
     std::ostringstream out;
     out << names[static_cast<std::size_t>(step.verb)] << '(' << step.a << ", " << step.b << ')';
     return out.str();
@@ -40,17 +55,21 @@ Steps make_steps(std::uint64_t seed, int count) {
     std::mt19937_64 random(seed);
     Steps steps;
     for (int i = 0; i < count; ++i) {
-        const std::uint64_t choice = random() % 100;
-        const Verb verb = choice < 40   ? Verb::append
-                          : choice < 62 ? Verb::peek
-                          : choice < 74 ? Verb::ack
-                          : choice < 78 ? Verb::give_back
-                          : choice < 88 ? Verb::pass
-                          : choice < 93 ? Verb::link
-                          : choice < 95 ? Verb::disk
-                          : choice < 97 ? Verb::clock
-                          : choice < 99 ? Verb::restart
-                                        : Verb::crash;
+        const std::uint64_t choice = random() % 112;
+        const Verb verb = choice < 40    ? Verb::append
+                          : choice < 62  ? Verb::peek
+                          : choice < 74  ? Verb::ack
+                          : choice < 78  ? Verb::give_back
+                          : choice < 88  ? Verb::pass
+                          : choice < 93  ? Verb::link
+                          : choice < 95  ? Verb::disk
+                          : choice < 97  ? Verb::clock
+                          : choice < 99  ? Verb::restart
+                          : choice < 100 ? Verb::crash
+                          : choice < 104 ? Verb::set_aside
+                          : choice < 108 ? Verb::split
+                          : choice < 111 ? Verb::retry
+                                         : Verb::drop;
         steps.push_back({verb, random(), random()});
     }
     return steps;
@@ -104,7 +123,12 @@ class Run {
                 return peek(step.a % 20);
             case Verb::ack:
             case Verb::give_back:
+            case Verb::set_aside:
+            case Verb::split:
                 return settle(step);
+            case Verb::retry:
+            case Verb::drop:
+                return settle_refused(step);
             case Verb::pass:
                 return test_.pass(Micros(step.a % (step.b % 10 == 0 ? 100'000'000 : 1'500'000)));
             case Verb::link:
@@ -172,10 +196,40 @@ class Run {
                 std::next(lent_.begin(), static_cast<std::ptrdiff_t>(random() % lent_.size()));
             if (step.verb == Verb::ack)
                 acknowledge(chosen->second);
-            else
+            else if (step.verb == Verb::give_back)
                 test_.buffer->give_back(chosen->first);
+            else if (step.verb == Verb::split && chosen->second.count > 1 &&
+                     chosen->second.kind != BatchKind::gap)
+                test_.buffer->split({chosen->first, 100 + random() % 3'000});
+            else
+                test_.buffer->set_aside({chosen->first, 0x87, "no", 1});
             lent_.erase(chosen);
         }
+    }
+
+    // Some of what is set aside, or all of it.
+    void settle_refused(const Step& step) {
+        std::mt19937_64 random(step.a);
+        const auto listing = test_.buffer->list_refused(0);
+        if (!listing) return;
+        std::vector<std::uint64_t> messages;
+        for (const RefusedMessage& message : listing->messages)
+            if (random() % 2 == 0) messages.push_back(seq_of_message(message.batch.header));
+        const bool all = step.b % 4 == 0;
+        if (messages.empty() && !all) return;
+        if (step.verb == Verb::retry) {
+            (void)test_.buffer->settle_refused(RefusedVerdict::retry,
+                                               all ? std::vector<std::uint64_t>{} : messages);
+            return;
+        }
+        // A gap record that is dropped leaves no other.
+        for (const RefusedMessage& message : listing->messages)
+            if (message.batch.header.kind == BatchKind::gap) gaps_are_exact_ = false;
+        const std::uint64_t before = dropped();
+        const auto dropped_now =
+            test_.buffer->settle_refused(RefusedVerdict::drop, all ? std::vector<std::uint64_t>{} : messages);
+        if (dropped_now) require(dropped() >= before + dropped_now->readings, "dropped and not counted");
+        dropped_by_word_ += dropped() - before;
     }
 
     void acknowledge(const BatchHeader& header) {
@@ -234,11 +288,14 @@ class Run {
                       "readings are missing or too many");
         require(status.bytes <= test_.config.max_size.count, "larger than max_size");
         if (test_.config.when_full == WhenFull::block && test_.config.max_age > std::chrono::hours(1))
-            require_equal(dropped(), 0U, "dropped although inputs wait");
+            require_equal(dropped(), dropped_by_word_, "dropped although inputs wait");
+        require(status.refused_readings <= status.readings, "what is set aside is not held");
     }
 
     void finish() {
         restart();
+        require(test_.buffer->settle_refused(RefusedVerdict::retry, {}).has_value(), "can't be retried");
+        require_equal(test_.buffer->status().refused_messages, 0U, "still set aside");
         test_.buffer->set_link(true);
         link_up_ = true;
         for (int turns = 0; turns < 100'000 && test_.buffer->status().batches > 0; ++turns) {
@@ -265,6 +322,7 @@ class Run {
     std::uint64_t gaps_ = 0;  // readings that delivered gap records tell of
     std::uint64_t gone_before_ = 0;
     std::uint64_t thinned_before_ = 0;
+    std::uint64_t dropped_by_word_ = 0;
     bool gaps_are_exact_ = true;
     bool link_up_ = false;
     std::string wrong_;

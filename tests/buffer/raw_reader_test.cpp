@@ -113,7 +113,7 @@ TEST(RawReader, TheTablesHaveTheirRootsWhereItExpectsThem) {
     sqlite3_close(database);
     EXPECT_EQ(roots,
               "meta 3\ninputs 4\nsqlite_autoindex_inputs_1 5\nboots 6\nsqlite_autoindex_boots_1 7\n"
-              "batches_low 8\nbatches_normal 9\nbatches_high 10\n");
+              "batches_low 8\nbatches_normal 9\nbatches_high 10\nrefused 11\n");
 }
 
 TEST(RawReader, FindsEveryRowWhenThePagesThatLeadToThemAreGone) {

@@ -110,4 +110,15 @@ inline std::vector<std::uint64_t> seqs(const std::vector<Batch>& batches) {
     return all;
 }
 
+// Of readings, the integer that is their first value.
+inline std::vector<std::int64_t> numbers_in(const Batch& batch) {
+    std::vector<std::int64_t> numbers;
+    const auto body = decode_body(batch.header.kind, batch.body);
+    ReadingReader reader;
+    reader.feed(body->stream);
+    while (reader.next().value())
+        numbers.push_back(reader.reading().values[0].i64);
+    return numbers;
+}
+
 }  // namespace holdfast::test

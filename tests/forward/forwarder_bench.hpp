@@ -109,6 +109,8 @@ class Bench {
     std::vector<std::string> statuses;
     DeliveryToken status_token = 0;
     Seqs acknowledged, given_back, refused;
+    std::vector<Refusal> refusals;
+    std::vector<Oversize> splits;
     std::vector<bool> links;
     std::uint64_t demanded = 0;
     int drops = 0, disconnects = 0, probes = 0;
@@ -138,7 +140,11 @@ class Bench {
     void record(action::Acknowledge& what) {
         acknowledged.insert(acknowledged.end(), what.seqs.begin(), what.seqs.end());
     }
-    void record(action::Refuse& what) { refused.insert(refused.end(), what.seqs.begin(), what.seqs.end()); }
+    void record(action::SetAside& what) {
+        refused.push_back(what.refusal.seq);
+        refusals.push_back(what.refusal);
+    }
+    void record(action::Split& what) { splits.push_back(what.oversize); }
     void record(action::GiveBack& what) {
         given_back.insert(given_back.end(), what.seqs.begin(), what.seqs.end());
     }

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "forward/forwarder_bench.hpp"
+#include "forward/reason_codes.hpp"
+#include "model/split.hpp"
 
 namespace holdfast {
 namespace {
@@ -10,6 +12,12 @@ using namespace std::chrono_literals;
 using namespace test;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+transport::Connected limited_to(std::uint32_t packet_bytes) {
+    transport::Connected answer;
+    answer.limits.maximum_packet_size = packet_bytes;
+    return answer;
+}
 
 TEST(Forwarder, AsksForBatchesAsSoonAsItIsConnected) {
     Bench bench;
@@ -315,8 +323,11 @@ TEST(Forwarder, SetsARefusedMessageAsideAndSendsThoseBehindIt) {
         EXPECT_THAT(bench.take_published(), ElementsAre(1, 2)) << code;
         bench.deliver(2);
         EXPECT_THAT(bench.acknowledged, ElementsAre(2)) << "the buffer keeps what was refused";
+        ASSERT_THAT(bench.refused, ElementsAre(1));
+        EXPECT_EQ(bench.refusals[0].code, code);
+        EXPECT_EQ(bench.refusals[0].times, 1U);
+        EXPECT_EQ(bench.refusals[0].text, "the broker refuses it: said no");
         EXPECT_EQ(bench.forwarder.status().refused_messages, 1U);
-        EXPECT_EQ(bench.forwarder.status().refused_readings, 1U);
         EXPECT_EQ(bench.forwarder.status().acked_readings, 1U);
     }
 }
@@ -335,7 +346,8 @@ TEST(Forwarder, TriesTenTimesWhatIsRefusedForAPassingReason) {
         EXPECT_EQ(bench.forwarder.status().refused_messages, 0U);
         bench.fail(1, code);
         EXPECT_THAT(bench.acknowledged, IsEmpty());
-        EXPECT_EQ(bench.forwarder.status().refused_messages, 1U);
+        ASSERT_THAT(bench.refused, ElementsAre(1));
+        EXPECT_EQ(bench.refusals[0].times, 10U);
         EXPECT_EQ(bench.forwarder.status().published_readings, 1U) << "counted once";
         EXPECT_EQ(bench.drops, 0);
     }
@@ -369,18 +381,108 @@ TEST(Forwarder, HoldsABoundedNumberOfRestingMessages) {
     EXPECT_LE(seq, 4U * 4 + 2 * 4) << "four windows at rest, one in flight, one ready";
 }
 
-TEST(Forwarder, RefusesWhatIsTooLargeForTheBroker) {
+TEST(Forwarder, HasWhatIsTooLargeForTheBrokerSplitSoThatThePartsFit) {
+    for (const bool properties : {false, true}) {
+        BrokerConfig config = without_status();
+        config.properties = properties;
+        Bench bench(config);
+        bench.connect(limited_to(600));
+        const Batch batch = simple_batch(1, "host", 100);
+        bench.forwarder.offered({batch, simple_batch(2)});
+        bench.step();
+        EXPECT_THAT(bench.take_published(), ElementsAre(2)) << "those behind it are not held up";
+        EXPECT_THAT(bench.refused, IsEmpty());
+        EXPECT_EQ(bench.forwarder.status().split_messages, 1U);
+        ASSERT_EQ(bench.splits.size(), 1U);
+        EXPECT_EQ(bench.splits[0].seq, 1U);
+        auto parts = split_batch(batch, bench.splits[0].room);
+        ASSERT_TRUE(parts);
+        EXPECT_LT(parts->size(), 50U);
+        std::uint64_t seq = std::numeric_limits<std::uint64_t>::max() - parts->size();
+        for (Batch& part : *parts)
+            part.header.seq = seq++;
+        const std::size_t count = parts->size();
+        bench.forwarder.offered(std::move(*parts));
+        bench.step();
+        while (bench.published.size() < count && !bench.tokens.empty()) {
+            const std::size_t before = bench.published.size();
+            for (const auto& [known, token] : std::map(bench.tokens))
+                bench.deliver(known);
+            ASSERT_GT(bench.published.size(), before);
+        }
+        EXPECT_EQ(bench.published.size(), count);
+        EXPECT_EQ(bench.splits.size(), 1U);
+    }
+}
+
+TEST(Forwarder, SetsAsideASingleReadingThatIsTooLarge) {
     Bench bench;
-    transport::Connected answer;
-    answer.limits.maximum_packet_size = 300;
-    bench.connect(answer);
-    bench.forwarder.offered({simple_batch(1, "host", 100), simple_batch(2)});
+    bench.connect(limited_to(100));
+    bench.forwarder.offered({simple_batch(1)});
     bench.step();
-    EXPECT_THAT(bench.take_published(), ElementsAre(2));
-    EXPECT_THAT(bench.acknowledged, IsEmpty());
-    EXPECT_EQ(bench.forwarder.status().refused_readings, 100U);
-    EXPECT_EQ(bench.forwarder.status().published_readings, 1U);
-    EXPECT_TRUE(bench.log.has("larger than the 300 that the broker takes")) << bench.log.text();
+    ASSERT_THAT(bench.refused, ElementsAre(1));
+    EXPECT_EQ(bench.refusals[0].code, 0x95);
+    EXPECT_NE(bench.refusals[0].text.find("larger than the 100 that the broker takes"), std::string::npos);
+    EXPECT_TRUE(bench.log.has("larger than the 100 that the broker takes")) << bench.log.text();
+    EXPECT_EQ(bench.forwarder.status().published_readings, 0U);
+}
+
+TEST(Forwarder, DoesNotSplitWhatWasSentToABrokerThatTakesMore) {
+    Bench bench;
+    bench.connect();
+    bench.forwarder.offered({simple_batch(1, "host", 100)});
+    bench.step();
+    EXPECT_THAT(bench.take_published(), ElementsAre(1));
+    bench.tell(transport::ConnectionLost{passing()});
+    bench.connect(limited_to(600));
+    EXPECT_THAT(bench.published, IsEmpty());
+    EXPECT_THAT(bench.splits, IsEmpty()) << "its id and its bytes may be known already";
+    EXPECT_THAT(bench.refused, ElementsAre(1));
+}
+
+TEST(Forwarder, BlamesTheLargestInFlightWhenTheBrokerEndsTheLinkForASize) {
+    Bench bench;
+    bench.connect();
+    bench.forwarder.offered({simple_batch(1), simple_batch(2, "host", 100), simple_batch(3)});
+    bench.step();
+    EXPECT_THAT(bench.take_published(), ElementsAre(1, 2, 3));
+    bench.tell(transport::ConnectionLost{disconnect_failure(0x95)});
+    ASSERT_THAT(bench.refused, ElementsAre(2));
+    EXPECT_EQ(bench.refusals[0].code, 0x95);
+    EXPECT_NE(bench.forwarder.status().state, BrokerState::refused) << "it comes back soon";
+    bench.connect();
+    EXPECT_TRUE(bench.connects.back().clean_start) << "or the session would send it again";
+    EXPECT_THAT(bench.take_published(), ElementsAre(1, 3));
+    bench.forwarder.offered({simple_batch(4, "host", 100)});
+    bench.step();
+    EXPECT_THAT(bench.take_published(), IsEmpty());
+    ASSERT_EQ(bench.splits.size(), 1U) << "what is as large is not tried";
+    EXPECT_EQ(bench.splits[0].seq, 4U);
+}
+
+TEST(Forwarder, LearnsTheLimitFromAMessageThatIsRefusedForItsSize) {
+    Bench bench;
+    bench.connect();
+    bench.forwarder.offered({simple_batch(1, "host", 100)});
+    bench.step();
+    bench.fail(1, 0x95);
+    EXPECT_THAT(bench.refused, ElementsAre(1));
+    bench.forwarder.offered({simple_batch(2, "host", 100), simple_batch(3, "host", 50)});
+    bench.step();
+    ASSERT_EQ(bench.splits.size(), 1U);
+    EXPECT_EQ(bench.splits[0].seq, 2U);
+    EXPECT_THAT(bench.take_published(), ElementsAre(1, 3));
+    EXPECT_GT(bench.forwarder.status().payload_limit, 0U);
+}
+
+TEST(Forwarder, GivesNothingUpForALimitThatItOnlyLearnt) {
+    Bench bench;
+    bench.connect();
+    bench.offer({1});
+    bench.fail(1, 0x95);
+    bench.offer({2});
+    EXPECT_THAT(bench.take_published(), ElementsAre(1, 2)) << "as large, but one reading can't be split";
+    EXPECT_THAT(bench.refused, ElementsAre(1));
 }
 
 TEST(Forwarder, SendsWhatJustFitsThePacketLimit) {
@@ -408,6 +510,7 @@ TEST(Forwarder, SendsWhatJustFitsThePacketLimit) {
         bench.forwarder.offered({batch});
         bench.step();
         EXPECT_EQ(bench.published.size(), limit == packet ? 1U : 0U);
+        EXPECT_EQ(bench.splits.size(), limit == packet ? 0U : 1U);
     }
 }
 
@@ -420,20 +523,6 @@ TEST(Forwarder, SetsABatchAsideThatItCannotRead) {
     bench.step();
     EXPECT_THAT(bench.take_published(), ElementsAre(2));
     EXPECT_EQ(bench.forwarder.status().refused_messages, 1U);
-}
-
-TEST(Forwarder, DropsTheOldestOfWhatIsSetAsideBeyondItsBound) {
-    BrokerConfig config = without_status();
-    config.max_in_flight = 1;
-    Bench bench(config);
-    bench.connect();
-    for (std::uint64_t seq = 1; seq <= 1'003; ++seq) {
-        bench.offer({seq});
-        bench.fail(seq, 0x87);
-    }
-    EXPECT_THAT(bench.refused, ElementsAre(1, 2, 3));
-    EXPECT_THAT(bench.acknowledged, IsEmpty());
-    EXPECT_EQ(bench.forwarder.status().refused_messages, 1'003U);
 }
 
 TEST(Forwarder, SetsABatchAsideWithoutTheTagThatTheTopicNeeds) {
@@ -453,12 +542,12 @@ TEST(Forwarder, LogsRefusalsOnceAnHourAndNamesTheInput) {
         bench.offer({seq});
         bench.fail(seq, 0x99);
     }
-    ASSERT_EQ(bench.log.count("given up"), 1U) << bench.log.text();
+    ASSERT_EQ(bench.log.count("set aside"), 1U) << bench.log.text();
     EXPECT_EQ(bench.log.entries().back().fields.at("INPUT"), "host");
     bench.clock.advance(1h);
     bench.offer({101});
     bench.fail(101, 0x99);
-    EXPECT_TRUE(bench.log.has("given up 100 message(s)")) << bench.log.text();
+    EXPECT_TRUE(bench.log.has("set aside 100 message(s)")) << bench.log.text();
 }
 
 TEST(Forwarder, CountsNonFiniteNumbersOnceAMessage) {

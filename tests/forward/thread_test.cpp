@@ -36,7 +36,8 @@ class FakeSource final : public BatchSource {
         offer();
     }
     void acknowledge(std::vector<std::uint64_t> seqs) override { note(acknowledged_, seqs); }
-    void refuse(std::vector<std::uint64_t> seqs) override { note(acknowledged_, seqs); }
+    void set_aside(Refusal refusal) override { note(acknowledged_, {refusal.seq}); }
+    void split(Oversize oversize) override { note(acknowledged_, {oversize.seq}); }
     void give_back(std::vector<std::uint64_t> seqs) override {
         note(given_back_, seqs);
         const std::lock_guard lock(mutex_);

@@ -99,6 +99,31 @@ TEST_F(PipelineTest, TheLongestWaitClosesAllBatchesTogether) {
     EXPECT_EQ(closed_[1].header.input, "b");
 }
 
+TEST_F(PipelineTest, MakesMessagesThatTheBrokerTakes) {
+    make({.max_readings = 1000, .max_delay = 10s});
+    const auto payload_of = [](const Batch& batch) {
+        return PayloadEncoder({"gw", 1, TimestampUnit::nanoseconds})
+            .encode(batch.header, *decode_body(batch.header.kind, batch.body))
+            ->json;
+    };
+    pipeline_->set_message_limit(500);
+    pipeline_->configure({input_named("a"), input_named("b"), input_named("c")});
+    for (const char* input : {"a", "c"}) {
+        for (int i = 0; i < 20; ++i)
+            feed(input, i);
+        pipeline_->flush();
+        ASSERT_GT(closed_.size(), 2u);
+        for (const Batch& batch : closed_)
+            EXPECT_LE(payload_of(batch).size(), 500u);
+        closed_.clear();
+    }
+    pipeline_->set_message_limit(no_message_limit);
+    for (int i = 0; i < 20; ++i)
+        feed("a", i);
+    pipeline_->flush();
+    EXPECT_EQ(closed_.size(), 1u);
+}
+
 TEST_F(PipelineTest, AMessageNeverGrowsBeyondMaxBytes) {
     make({.max_readings = 1000, .max_bytes = Bytes{1500}}, {{"site", "north \"gate\""}});
     channels_ = {{"text \"quoted\"", ValueType::string, ""}, {"number", ValueType::f64, ""}};

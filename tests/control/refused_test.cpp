@@ -1,0 +1,91 @@
+#include "control/refused.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/make_batch.hpp"
+
+namespace holdfast::test {
+namespace {
+
+constexpr std::uint64_t epoch = 0x5f0c1d2e9a7b4c31;
+const PayloadIdentity identity{"gw-17", epoch, TimestampUnit::milliseconds};
+
+RefusedMessage sample() {
+    RefusedMessage message{simple_batch(812, "host", 3),
+                           {812, 0x87, "not authorised \"here\"", 2, 1'795'371'200'000'000}};
+    message.batch.header.wall_offset_us = 1'795'371'137'123'000;
+    return message;
+}
+
+TEST(RefusedShown, JsonHasWhatOperationsPromises) {
+    const std::string line = refused_line(sample(), identity, Shown::json);
+    ASSERT_EQ(line.back(), '\n');
+    const auto json = nlohmann::json::parse(line);
+    EXPECT_EQ(json["id"], "5f0c1d2e9a7b4c31-812");
+    EXPECT_EQ(json["input"], "host");
+    EXPECT_EQ(json["kind"], "readings");
+    EXPECT_EQ(json["readings"], 3);
+    EXPECT_EQ(json["first_ts"], 1'795'371'137'123);
+    EXPECT_EQ(json["code"], 0x87);
+    EXPECT_EQ(json["reason"], "not authorised \"here\"");
+    EXPECT_EQ(json["times"], 2);
+    EXPECT_EQ(json["refused_ts"], 1'795'371'200'000);
+    EXPECT_FALSE(json.contains("message"));
+    const auto whole = nlohmann::json::parse(refused_whole(sample(), identity, Shown::json));
+    EXPECT_EQ(whole["message"]["id"], json["id"]);
+    EXPECT_EQ(whole["message"]["readings"].size(), 3U);
+}
+
+TEST(RefusedShown, TextSaysWhyAndShowsTheMessage) {
+    const std::string line = refused_line(sample(), identity, Shown::text);
+    EXPECT_EQ(line,
+              "5f0c1d2e9a7b4c31-812  host  3 readings from 2026-11-22 18:12:17Z on, set aside "
+              "2026-11-22 18:13:20Z after 2 times: not authorised \"here\"\n");
+    const std::string whole = refused_whole(sample(), identity, Shown::text);
+    ASSERT_TRUE(whole.starts_with(line));
+    EXPECT_EQ(nlohmann::json::parse(whole.substr(line.size()))["input"], "host");
+}
+
+TEST(RefusedRequest, IsReadAndWhatIsNoneOrOfAnotherBufferIsRefused) {
+    using Verb = RefusedRequest::Verb;
+    const auto list = parse_refused_request("buffer refused list json 17 4711", epoch);
+    ASSERT_TRUE(list);
+    EXPECT_EQ(list->verb, Verb::list);
+    EXPECT_EQ(list->shown, Shown::json);
+    EXPECT_EQ(list->from, 17U);
+    const auto some =
+        parse_refused_request("buffer refused retry 5f0c1d2e9a7b4c31-1 5f0c1d2e9a7b4c31-20 4711", epoch);
+    ASSERT_TRUE(some);
+    EXPECT_EQ(some->messages, (std::vector<std::uint64_t>{1, 20}));
+    const auto all = parse_refused_request("buffer refused drop all 4711", epoch);
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->verb, Verb::drop);
+    EXPECT_TRUE(all->messages.empty());
+    const auto other = parse_refused_request("buffer refused show text 5f0c1d2e9a7b4c32-1 4711", epoch);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().text, "no message 5f0c1d2e9a7b4c32-1 is set aside");
+    for (const char* wrong :
+         {"buffer refused ", "buffer refused list", "buffer refused list json x 1", "buffer refused retry 1",
+          "buffer refused drop  1", "buffer refused show text all 1", "buffer refused burn all 1",
+          "buffer refused retry 5f0c1d2e9a7b4c31-1x 4711", "buffer refused retry 5f0c1d2e9a7b4c31- 4711"})
+        EXPECT_FALSE(parse_refused_request(wrong, epoch)) << wrong;
+}
+
+TEST(RefusedAnswer, EndsAPageAndSaysWhatIsNotThere) {
+    RefusedRequest request;
+    RefusedListing listing;
+    listing.messages.push_back(sample());
+    listing.next = 900;
+    EXPECT_TRUE(refused_answer(request, listing, identity).ends_with("here\"\nnext 900\n"));
+    request.verb = RefusedRequest::Verb::show;
+    request.messages = {5};
+    EXPECT_EQ(refused_answer(request, RefusedListing{}, identity),
+              "error: no message 5f0c1d2e9a7b4c31-5 is set aside\n");
+    EXPECT_EQ(settled_answer(Totals{2, 14}), "2 14\n");
+    EXPECT_EQ(settled_answer(Error{Error::Kind::gone, "none"}), "error: none\n");
+}
+
+}  // namespace
+}  // namespace holdfast::test
