@@ -1,6 +1,7 @@
 #include "cli/namesake.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <optional>
 
@@ -15,7 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = NamesakeFinding::Kind;
 
-// Clients that were thrown off come back after a second or so.
+// Many clients come back within a second when they were thrown off. An agent waits longer: it is only seen by
+// its session.
 constexpr auto hold_time = 3s;
 // So often it may be lost without a word before somebody is suspected: by MQTT 3.1.1 a broker just closes.
 constexpr int silent_losses = 3;
@@ -25,10 +27,13 @@ std::optional<NamesakeFinding> ask_running_agent(const std::filesystem::path& so
                                                  const std::string& client_id) {
     const auto answer = ask_agent(socket, std::string(client_id_request) + client_id);
     if (!answer) {
-        if (answer.error().kind == Error::Kind::gone) return std::nullopt;
+        const int code = answer.error().code;
+        if (code == ENOENT || code == ECONNREFUSED) return std::nullopt;
         return NamesakeFinding{Kind::perhaps, "not tried, for an agent may run: " + answer.error().text};
     }
     if (*answer == not_our_client_id) return std::nullopt;
+    if (answer->empty())
+        return NamesakeFinding{Kind::perhaps, "not tried, for an agent runs that does not answer"};
     const std::string verdict = answer->substr(0, answer->find(' '));
     std::string text = answer->substr(std::min(answer->size(), verdict.size() + 1));
     if (verdict == "ok") return NamesakeFinding{Kind::none, std::move(text)};
@@ -55,8 +60,11 @@ NamesakeFinding use_it(const BrokerConfig& config, const Server& server, Log& lo
     const std::string id = "\"" + config.client_id + "\"";
     Connection connection(config, config.client_id, log);
     for (int losses = 0; losses < silent_losses; ++losses) {
-        if (const auto failure = connection.open(server, Connection::Session::kept))
+        if (const auto failure = connection.open(server, Connection::Session::kept)) {
+            if (failure->kind == LinkFailure::Class::passing)
+                return {Kind::perhaps, "could not be tried: " + failure->text};
             return {Kind::found, "the broker does not accept " + id + ": " + failure->text};
+        }
         const bool resumed = connection.answer().session_present;
         const auto lost = hold(connection);
         if (!lost) {

@@ -13,7 +13,7 @@ using TextRule = Result<void> (*)(std::string_view);
 // Agent and input names: one level of a topic each, so that filters with + find them. 1 to 256 bytes, plain,
 // without + # /.
 Result<void> check_name(std::string_view text);
-// Plain UTF-8 of at most 65,535 bytes, as MQTT takes it; a client id has at least one.
+// Plain UTF-8 of at most 65,535 bytes, as MQTT takes it; all may be empty.
 Result<void> check_client_id(std::string_view text);
 Result<void> check_username(std::string_view text);
 // For a proxy, which takes them in one line with a colon between (RFC 7617, 2): at most 255 bytes, no colon.

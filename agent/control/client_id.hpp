@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "forward/forward_status.hpp"
 
 namespace holdfast {
@@ -17,6 +18,6 @@ inline constexpr std::string_view not_our_client_id = "other";
 // "ok TEXT", "warning TEXT" (perhaps, or not lately) or "FAILED TEXT". Not every broker says that a client
 // was thrown off for another (mosquitto 2.0.11 does not, and by MQTT 3.1.1 none can), so links that are
 // closed soon again and again count too.
-std::string client_id_report(const ForwardStatus& forward, std::int64_t wall_us);
+std::string client_id_report(const ForwardStatus& forward, MonoTime now);
 
 }  // namespace holdfast

@@ -286,8 +286,7 @@ std::string Agent::answer(std::string_view request, uid_t user) {
     if (request == "buffer text") return buffer_text(status().buffer) + "\n";
     if (request.starts_with(client_id_request)) {
         const bool ours = request.substr(client_id_request.size()) == config_.broker.client_id;
-        return ours ? client_id_report(forwarder_->status(), clock_.wall_us())
-                    : std::string(not_our_client_id);
+        return ours ? client_id_report(forwarder_->status(), clock_.now()) : std::string(not_our_client_id);
     }
     if (request.starts_with(list_request)) return answer_question(request);
     if (request.starts_with(purge_request)) {

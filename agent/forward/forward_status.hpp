@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "config/config.hpp"
 #include "forward/tls_session.hpp"
 
@@ -32,8 +33,10 @@ struct ForwardStatus {
     std::optional<std::int64_t> client_not_after_wall_us = {};  // of our certificate
     std::uint64_t takeovers = 0;  // another client connected with our id, and the broker said so (MQTT 5)
     std::int64_t last_takeover_wall_us = 0;
-    std::uint64_t short_links = 0;  // the last ones in a row that were closed without a word within a minute
-    std::string files_error = {};  // why changed certificate or password files are not used; empty: they are
+    MonoTime last_takeover{};       // by the clock that nobody sets
+    MonoTime connected_at{};        // of the connection, or the last one
+    std::uint64_t short_links = 0;  // the last ones in a row that ended without a word within a minute
+    std::string files_error = {};   // why changed certificate or password files are not used; empty: they are
 };
 
 // What the forwarder needs to know of the agent beside the [broker] section.

@@ -282,7 +282,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     reachable_in_a_row_ = 0;
     next_probe_.reset();
     if (attempt_.server != 0) next_probe_ = now + probe_interval;
-    connected_at_ = last_answer_ = now;
+    status_.connected_at = last_answer_ = now;
     paused_until_.reset();
     status_due_ = true;
     if (connections_++ > 0) ++status_.reconnects;
@@ -353,9 +353,11 @@ void Forwarder::on(const transport::ConnectionLost& event, MonoTime now) {
 
 // What tells of another client with our id: by MQTT 5 a broker may say so, else it just closes.
 void Forwarder::note_end(const LinkFailure& failure, MonoTime now) {
-    const bool is_short = failure.code == 0 && now - connected_at_ < short_link;
+    const bool is_short = failure.code == 0 && now - status_.connected_at < short_link;
     status_.short_links = is_short ? status_.short_links + 1 : 0;
-    if (failure.code == session_taken_over) ++status_.takeovers;
+    if (failure.code != session_taken_over) return;
+    ++status_.takeovers;
+    status_.last_takeover = now;
 }
 
 void Forwarder::leave_silent_broker(MonoTime now) {

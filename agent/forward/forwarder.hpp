@@ -193,7 +193,6 @@ class Forwarder {
     std::optional<MonoTime> next_probe_;  // of the first server, while connected to another
     unsigned reachable_in_a_row_ = 0;     // it was, at the last probes
     BrokerLimits limits_;
-    MonoTime connected_at_{};
     MonoTime last_answer_{};                // from the broker, or since when one is owed
     std::optional<MonoTime> paused_until_;  // the transport took nothing: publish again then
     // The broker takes a will, and so a status message, with these; it may take less than it was offered.

@@ -29,6 +29,19 @@ std::string_view without_leading_space(std::string_view text) {
     return text;
 }
 
+// A list is parted by commas that are not in quotes (RFC 9110, 5.6.1 and 5.6.4).
+std::string_view take_list_member(std::string_view& list) {
+    bool quoted = false;
+    std::size_t end = 0;
+    for (; end < list.size() && (quoted || list[end] != ','); ++end) {
+        if (list[end] == '"') quoted = !quoted;
+        if (quoted && list[end] == '\\') ++end;
+    }
+    const std::string_view member = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    return member;
+}
+
 }  // namespace
 
 std::size_t ProxyAnswer::take(std::string_view bytes) {
@@ -87,10 +100,15 @@ void ProxyAnswer::read_header() {
     constexpr std::string_view wanted = "proxy-authenticate:";
     if (line_.size() < wanted.size() || ::strncasecmp(line_.data(), wanted.data(), wanted.size()) != 0)
         return;
-    const std::string_view value = without_leading_space(std::string_view(line_).substr(wanted.size()));
-    const std::string_view scheme = value.substr(0, value.find_first_of(" \t,"));
-    if (!scheme.empty() && schemes_.size() < most_schemes)
-        schemes_.push_back(printable(scheme, most_of_scheme));
+    std::string_view rest = std::string_view(line_).substr(wanted.size());
+    while (!rest.empty()) {
+        const std::string_view part = without_leading_space(take_list_member(rest));
+        const std::string_view word = part.substr(0, part.find_first_of(" \t="));
+        // name=value is a parameter of the scheme before.
+        const bool is_parameter = word.size() < part.size() && part[word.size()] == '=';
+        if (!word.empty() && !is_parameter && schemes_.size() < most_schemes)
+            schemes_.push_back(printable(word, most_of_scheme));
+    }
 }
 
 std::string ProxyAnswer::status_text() const {

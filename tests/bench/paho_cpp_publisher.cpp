@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <semaphore>
+#include <stdexcept>
 #include <string>
 
 #include "bench/process.hpp"
@@ -74,7 +75,8 @@ int run(char** arguments) {
 
 int main(int count, char** arguments) {
     if (count != 7) {
-        std::fputs("usage: bench_paho_cpp_publisher URL CA_FILE TOPIC PAYLOAD_BYTES MESSAGES WINDOW\n", stderr);
+        std::fputs("usage: bench_paho_cpp_publisher URL CA_FILE TOPIC PAYLOAD_BYTES MESSAGES WINDOW\n",
+                   stderr);
         return 2;
     }
     try {

@@ -84,7 +84,7 @@ class Bench:
         return (last[0] - first[0]) / (last[1] - first[1])
 
     def agent(self, readings, batch, durability):
-        """Readings per second, CPU seconds per million of them, and the size of a message."""
+        """Readings per second, and CPU seconds of the process tree per million of them."""
         simulator = {"name": "sim", "plugin": "simulator", "options": {"rate": 0, "count": readings}}
         agent = Agent(self._new_directory(), {
             "agent": {"id": AGENT_ID}, "input": [simulator], "batch": {"max_readings": batch},

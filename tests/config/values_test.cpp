@@ -107,8 +107,9 @@ memory_limit = "64MiB"
     EXPECT_EQ(broker.tls.min_version, TlsConfig::Version::v1_3);
     EXPECT_FALSE(broker.tls.verify);
 
-    EXPECT_EQ(config.buffer, (BufferConfig{Durability::strict, mebibytes(1), mebibytes(10), 7 * 24h, WhenFull::thin,
-                                           Bytes{1'000'000}, Micros(0), 10ms, Drain::oldest_first, 500}));
+    EXPECT_EQ(config.buffer,
+              (BufferConfig{Durability::strict, mebibytes(1), mebibytes(10), 7 * 24h, WhenFull::thin,
+                            Bytes{1'000'000}, Micros(0), 10ms, Drain::oldest_first, 500}));
     EXPECT_EQ(config.batch, (BatchConfig{1, kibibytes(1), Micros(0), TimestampUnit::nanoseconds}));
     ASSERT_EQ(config.inputs.size(), 1U);
     EXPECT_EQ(config.inputs[0],
@@ -280,14 +281,13 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Proxy, ConfigProblems,
-    testing::Values(Wrong{"[broker]\nproxy = \"https://h:3128\"",
-                          "2:9: error: proxy: a proxy is written as http://"},
-                    Wrong{"[broker]\nproxy_username = \"u\"",
-                          "2:18: error: proxy_username: there is no proxy"},
-                    Wrong{"[broker]\nproxy = \"http://h:1\"\nproxy_username = \"a:b\"",
-                          "3:18: error: proxy_username: must not have a colon"},
-                    Wrong{"[broker]\nproxy = \"http://h:1\"\nproxy_password_file = \"/etc/passwd\"",
-                          "3:23: error: proxy_password_file: a password needs a user name"}));
+    testing::Values(
+        Wrong{"[broker]\nproxy = \"https://h:3128\"", "2:9: error: proxy: a proxy is written as http://"},
+        Wrong{"[broker]\nproxy_username = \"u\"", "2:18: error: proxy_username: there is no proxy"},
+        Wrong{"[broker]\nproxy = \"http://h:1\"\nproxy_username = \"a:b\"",
+              "3:18: error: proxy_username: must not have a colon"},
+        Wrong{"[broker]\nproxy = \"http://h:1\"\nproxy_password_file = \"/etc/passwd\"",
+              "3:23: error: proxy_password_file: a password needs a user name"}));
 
 TEST(ConfigProblems, ComeAllAtOnceInTheOrderOfTheFile) {
     EXPECT_THAT(

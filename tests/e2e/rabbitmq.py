@@ -51,7 +51,7 @@ class Node:
                                              stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait_ready(self):
-        wait_until(self._listens, lambda: f"{self.name} listens; its log: {self.log()[-4000:]}", timeout=120)
+        wait_until(self._listens, lambda: f"{self.name} listens; its log: {self.log()[-4000:]}", timeout=300)
 
     def kill(self):
         """SIGKILL, as a power cut would end it."""
@@ -99,7 +99,7 @@ class RabbitMq:
 
     def run(self, commands):
         done = subprocess.run(["sh", "-e", "-c", commands], env=self.nodes[0].environment, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=120, check=False)
+                              stdin=subprocess.DEVNULL, timeout=300, check=False)
         if done.returncode != 0:
             raise AssertionError(f"{commands}\nended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout

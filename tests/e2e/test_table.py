@@ -48,8 +48,8 @@ class Table(EndToEnd):
         agent.configure(config)
         agent.start()
         for part in (0.1, 0.2, 0.3):
-            self.wait_rows(part)
-            agent.wait_status(lambda s: s["buffer"]["readings"] > 0, "a backlog when the agent is killed", timeout=5)
+            left = (1 - part) * COUNT
+            agent.wait_status(lambda s: 0 < s["buffer"]["readings"] <= left, f"{part:.0%} of the backlog sent", timeout=120)
             agent.kill()
             agent.start()
         self.wait_rows(0.5)

@@ -59,16 +59,19 @@ class Proxy {
 
     explicit Proxy(
         std::uint16_t target, Answer answer = [](const auto&) { return established; })
-        : target_(target), answer_(std::move(answer)), server_([this](Peer& peer, int) { serve(peer); }) {}
+        : target_(target),
+          answer_(std::move(answer)),
+          server_(std::in_place, [this](Peer& peer, int) { serve(peer); }) {}
     Proxy(const Proxy&) = delete;
     Proxy& operator=(const Proxy&) = delete;
     ~Proxy() {
+        server_.reset();  // first: it begins tunnels
         for (std::thread& tunnel : tunnels_)
             tunnel.join();
     }
 
-    ProxyAccess access() const { return {proxy_at(server_.port()), ""}; }
-    int connections() const { return server_.connections(); }
+    ProxyAccess access() const { return {proxy_at(server_->port()), ""}; }
+    int connections() const { return server_->connections(); }
     std::string request() const {
         const std::lock_guard lock(mutex_);
         return request_;
@@ -103,7 +106,7 @@ class Proxy {
     mutable std::mutex mutex_;
     std::string request_;
     std::vector<std::thread> tunnels_;
-    ScriptedServer server_;  // last: its thread uses the rest
+    std::optional<ScriptedServer> server_;  // last: its thread uses the rest
 };
 
 class HttpProxyTest : public test::TlsTest {

@@ -58,6 +58,10 @@ TEST(ProxyAnswer, NamesTheSchemesThatAreAskedFor) {
         "HTTP/1.1 407 x\r\nproxy-authenticate: Negotiate\r\nPROXY-AUTHENTICATE:NTLM TlRM\r\n"
         "X-Proxy-Authenticate: no\r\nProxy-Authenticate: Basic realm=\"a\"\r\n\r\n");
     EXPECT_THAT(answer.schemes(), ElementsAre("Negotiate", "NTLM", "Basic"));
+    const ProxyAnswer list = answer_of(
+        "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate, Basic realm=\"a, b\\\", c\", charset=\"UTF-8\",, "
+        "Bearer\r\n\r\n");
+    EXPECT_THAT(list.schemes(), ElementsAre("Negotiate", "Basic", "Bearer"));
 }
 
 TEST(ProxyAnswer, IsKnownAsNoHttpByItsFirstBytes) {
