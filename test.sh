@@ -100,10 +100,10 @@ stage "packages"
 mkdir -p build
 
 stage "build and tests"
-if build build/test all -DCMAKE_BUILD_TYPE=RelWithDebInfo; then run_ctest build/test -j2; fi
+if build build/test all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG"; then run_ctest build/test -j2; fi
 
 stage "unit tests under address and undefined behaviour sanitizers"
-if build build/test-asan all -DCMAKE_BUILD_TYPE=Debug -DHOLDFAST_SANITIZE=address,undefined; then
+if build build/test-asan all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DHOLDFAST_SANITIZE=address,undefined; then
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/test-asan -j2 -LE e2e
 fi
 

@@ -57,6 +57,13 @@ function(holdfast_library name)
     target_link_libraries(holdfast_${name} PRIVATE ${arg_PRIVATE_LINKS})
 endfunction()
 
+# holdfast_small(TARGET...): built for size, since it is not on the way of each reading; what an installation takes is promised.
+function(holdfast_small)
+    foreach(target IN LISTS ARGN)
+        target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-Os>)
+    endforeach()
+endfunction()
+
 # holdfast_plugin(NAME SOURCES...): a bundled plugin; it sees the public header alone, as a third party's would.
 function(holdfast_plugin name)
     cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE_LINKS" ${ARGN})
@@ -78,6 +85,11 @@ function(holdfast_test name)
     endforeach()
     target_link_libraries(test_${name} PRIVATE ${arg_PRIVATE_LINKS} GTest::gmock GTest::gtest_main)
     set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}"
-        ENVIRONMENT "${arg_ENVIRONMENT}")
+    set(properties TIMEOUT 300)
+    foreach(property LABELS ENVIRONMENT)
+        if(arg_${property})
+            list(APPEND properties ${property} "${arg_${property}}")
+        endif()
+    endforeach()
+    gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()

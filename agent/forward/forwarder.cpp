@@ -271,8 +271,6 @@ void Forwarder::on(const transport::Probed& event, MonoTime now) {
 void Forwarder::on(const transport::Connected& event, MonoTime now) {
     if (phase_ != Phase::connecting) return;
     if (leave_foreign_session(event, now)) return;
-    const bool resumed = event.session_present && !attempt_.clean_start;
-    if (!resumed) outbox_.session_lost();
     dialer_.connected(now);
     limits_ = event.limits;
     status_.payload_limit = 0;

@@ -49,11 +49,6 @@ void Outbox::link_lost() {
     }
 }
 
-void Outbox::session_lost() {
-    for (auto& [token, item] : std::exchange(sent_, {}))
-        again(std::move(item));
-}
-
 std::vector<std::uint64_t> Outbox::take_ready() {
     std::vector<std::uint64_t> seqs;
     for (const Batch& batch : std::exchange(ready_, {}))

@@ -48,8 +48,6 @@ class Outbox {
 
     // Nobody sends a QoS 0 message again but us.
     void link_lost();
-    // The transport forgot everything: all of it goes again.
-    void session_lost();
 
     // Empty the part named; what they return goes back to the buffer.
     std::vector<std::uint64_t> take_ready();

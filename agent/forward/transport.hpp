@@ -129,7 +129,8 @@ class Transport {
 
     // Answered by Connected or ConnectFailed. Also reconnects: unacknowledged messages of the same server and
     // client id are sent again by the transport when the broker kept the session, and fail with
-    // DeliveryFailed (code < 0) when it did not.
+    // DeliveryFailed (code < 0), before Connected, when it did not. What was never sent goes with the new
+    // connection in either case.
     virtual void connect(const ConnectRequest& request) = 0;
     // Answered by Delivered or DeliveryFailed, perhaps before it returns. False: not taken, no event will
     // come.

@@ -88,7 +88,7 @@ class NamesakeCheck(EndToEnd):
         agent.wait_status(lambda s: s["broker"]["reconnects"] > 3, "thrown off again and again")
         other.stop()
         agent.wait_connected()
-        self.check(agent, 0, r"warning +client id: the broker closed the running agent's last \d+ connections without a word")
+        self.check(agent, 0, r"warning +client id: the running agent's last \d+ connections ended")
 
     def test_broker_that_tells_of_the_other_client_is_believed(self):
         broker = TellingBroker()

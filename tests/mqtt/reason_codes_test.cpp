@@ -206,12 +206,15 @@ TEST_P(Acknowledgement, BlocksNothing) {
     EXPECT_EQ(agent_->status("buffer", "dropped_readings"), "0");
     EXPECT_EQ(broker_->connects(), 1);
     EXPECT_EQ(answered, row.then == Refusal::Then::tried_again ? 2 : 1);
-    EXPECT_EQ(agent_->logged("given up 1 message"), kept ? 1 : 0);
+    EXPECT_EQ(agent_->logged("set aside 1 message"), kept ? 1 : 0);
     stop();
     if (!kept) return;
     EXPECT_EQ(agent_->logged(row.advice), 1);
-    // After a restart, when somebody may have mended it, it is sent again.
+    // It is sent again when somebody has mended the cause and says so, not by a restart.
     start({.version = MqttVersion::v5, .broker = {{"qos", std::to_string(qos)}}, .readings = 1});
+    EXPECT_TRUE(agent_->wait_status("forward", "acked_readings", "1"));
+    EXPECT_EQ(answered, 2);
+    EXPECT_EQ(agent_->command("buffer refused retry --all").exit_code, 0);
     EXPECT_TRUE(agent_->wait_status("forward", "acked_readings", "2"));
     EXPECT_EQ(answered, 3);
     stop();
@@ -236,6 +239,22 @@ std::string refusal_name(const ::testing::TestParamInfo<std::tuple<int, Refusal>
 INSTANTIATE_TEST_SUITE_P(Reason, Acknowledgement,
                          ::testing::Combine(::testing::Values(1, 2), ::testing::ValuesIn(refusals)),
                          refusal_name);
+
+// Which message it was the broker does not say: the largest in flight, here the only one, is set aside.
+TEST_F(ReasonTest, DisconnectForAPacketThatIsTooLargeSetsTheLargestAside) {
+    serve([](Peer& peer) {
+        peer.accept();
+        if (peer.number() > 0) return peer.serve();
+        (void)read_reading(peer);
+        peer.send({.type = PacketType::disconnect, .reason = 0x95});
+        peer.read_to_end();
+    });
+    start(settings(MqttVersion::v5, {{"max_in_flight", "1"}}));
+    EXPECT_TRUE(agent_->wait_status("forward", "acked_readings", "9"));
+    EXPECT_EQ(agent_->status("buffer", "readings"), "1");
+    EXPECT_EQ(agent_->logged("set aside 1 message"), 1);
+    EXPECT_EQ(readings().size(), 10U);
+}
 
 class Mqtt5Disconnect : public ReasonTest, public ::testing::WithParamInterface<Row> {};
 TEST_P(Mqtt5Disconnect, IsToldAndTheAgentComesBack) {
@@ -269,7 +288,6 @@ const Row disconnect_rows[] = {
     {0x90, "TopicNameInvalid", "check topic and status_topic", Wait::person},
     {0x93, "ReceiveMaximumExceeded", "please report this"},
     {0x94, "TopicAliasInvalid", "please report this"},
-    {0x95, "PacketTooLarge", "larger than the broker allows", Wait::person},
     {0x96, "MessageRateTooHigh", "message rate"},
     {0x97, "QuotaExceeded", "quota"},
     {0x98, "AdministrativeAction", "administrator"},
