@@ -149,11 +149,12 @@ int Dial::Seams::read(SSL* ssl, void* buffer, int count) {
     return result;
 }
 
-// Of a connection without TLS: OpenSSL reads by read().
+// Of a connection without TLS: OpenSSL reads by read(). What an OpenSSL provider receives on Paho's thread (a
+// TPM's, for one) is none of ours.
 ssize_t Dial::Seams::receive(int fd, void* buffer, std::size_t count, int flags) {
     static auto* const real = next_definition<ssize_t(int, void*, std::size_t, int)>("recv");
     const ssize_t result = real(fd, buffer, count, flags);
-    if (this_thread() == PahoThread::other || result <= 0) return result;
+    if (this_thread() == PahoThread::other || result <= 0 || !is_tcp(fd)) return result;
     const std::lock_guard lock(surroundings().mutex);
     auto& dials = surroundings().dials;
     // The newest: a descriptor is used again as soon as it is closed.

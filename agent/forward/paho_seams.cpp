@@ -33,6 +33,12 @@ void note_blocked_write() {
     surroundings().bell.ring();
 }
 
+bool is_tcp(int fd) {
+    int protocol = 0;
+    socklen_t length = sizeof protocol;
+    return ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
+}
+
 PahoHurry::PahoHurry() {
     ++surroundings().hurries;
     surroundings().bell.ring();
@@ -165,12 +171,6 @@ int wait_for_work(pthread_cond_t* condition, pthread_mutex_t* mutex, const times
     around.sender_waits = false;
     around.sender_has_work = false;
     return result;
-}
-
-bool is_tcp(int fd) {
-    int protocol = 0;
-    socklen_t length = sizeof protocol;
-    return ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
 }
 
 // Paho frees a QoS 1 or 2 message whose write fails and goes on holding it: it sends it again from freed

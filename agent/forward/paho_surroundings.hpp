@@ -81,6 +81,7 @@ struct Surroundings {
 
 Surroundings& surroundings();
 void note_blocked_write();
+bool is_tcp(int fd);
 
 // What the seams need of a dial; the SSL object holds on to it, so that it outlives the Dial itself.
 struct Handshake {
