@@ -5,6 +5,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,11 @@ class Bench {
             std::visit([&](auto& what) { record(what); }, action);
     }
     void tell(const transport::Event& event) {
+        if (const auto* connected = std::get_if<transport::Connected>(&event)) fail_lost(*connected);
+        if (const auto* delivered = std::get_if<transport::Delivered>(&event))
+            unanswered_.erase(delivered->token);
+        if (const auto* failed = std::get_if<transport::DeliveryFailed>(&event))
+            unanswered_.erase(failed->token);
         forwarder.told(event, clock.now());
         step();
     }
@@ -117,11 +123,20 @@ class Bench {
 
   private:
     std::size_t attempts_seen_ = 0;
+    std::set<DeliveryToken> unanswered_;
+
+    // What the transport does with messages of a session that the broker did not keep.
+    void fail_lost(const transport::Connected& event) {
+        if (event.session_present && !connects.back().clean_start) return;
+        for (const DeliveryToken token : std::exchange(unanswered_, {}))
+            forwarder.told(transport::DeliveryFailed{token, -1, "the session was lost"}, clock.now());
+    }
 
     void record(action::Connect& what) { connects.push_back(what); }
     void record(action::Probe&) { ++probes; }
     void record(action::Publish& what) {
         messages.push_back(what);
+        unanswered_.insert(what.token);
         const auto json = nlohmann::json::parse(what.message.payload);
         if (json.contains("state")) {
             statuses.push_back(json["state"]);

@@ -215,9 +215,11 @@ TEST_F(ForwarderThreadTest, DrainsAfterAReconnectWithoutNewReadings) {
     start();
     for (std::uint64_t seq = 1; seq <= 100; ++seq)
         source.add(test::simple_batch(seq));
-    (void)script.published(20);
+    const auto sent = script.published(20);
     broker_answers = true;
     script.answer(transport::ConnectionLost{{LinkFailure::Class::passing, 0, "cut"}});
+    for (const auto& message : sent)
+        script.answer(transport::DeliveryFailed{message.token, -1, "the session was lost"});
     EXPECT_EQ(source.acknowledged(100).size(), 100U);
     EXPECT_TRUE(thread->stop(1s));
     EXPECT_EQ(thread->status().reconnects, 1U);
