@@ -100,7 +100,10 @@ stage "packages"
 mkdir -p build
 
 stage "build and tests"
-if build build/test all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG"; then run_ctest build/test -j2; fi
+if build build/test all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG"; then
+    # Most of the end-to-end tests wait most of the time.
+    run_ctest build/test -j$(($(nproc) + 1))
+fi
 
 stage "unit tests under address and undefined behaviour sanitizers"
 if build build/test-asan all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DHOLDFAST_SANITIZE=address,undefined; then

@@ -55,6 +55,7 @@ class RabbitMqTest(EndToEnd):
         self.assertEqual(tally.run(), set(range(COUNT)))
         self.assertEqual(tally.gaps, [])
 
+    @unittest.skipUnless(LONG, "the cluster shows the same and more: HOLDFAST_LONG=1")
     @needs(timeout=600)
     def test_node_that_is_killed_under_load_loses_nothing(self):
         rabbit = self.start_nodes(1)
