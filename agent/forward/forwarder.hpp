@@ -163,7 +163,7 @@ class Forwarder {
     std::size_t bytes_beside_readings(const Batch& batch);
     bool blame_the_largest(const LinkFailure& failure, MonoTime now);
     void learn_limit(std::size_t refused_bytes);
-    void follow_packet_limit(const Message& message);
+    void follow_packet_limit(std::size_t around);  // bytes of a packet beside its payload
     std::size_t packet_limit() const;
     void give_back(std::vector<std::uint64_t> seqs);
     void ask_for_more();

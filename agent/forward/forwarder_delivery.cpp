@@ -91,7 +91,7 @@ void Forwarder::publish(Outbox::Item item, MonoTime now) {
     if (!encoded) return refuse(item, 0, encoded.error().text, now);
     Message& message = encoded->message;
     item.bytes = packet_bytes(message);
-    follow_packet_limit(message);
+    follow_packet_limit(item.bytes - message.payload.size());
     if (item.bytes > packet_limit() && split(item)) return;
     // A limit that was only learnt is no reason to give a message up.
     if (const std::size_t told = limits_.maximum_packet_size; told > 0 && item.bytes > told)
@@ -143,9 +143,8 @@ void Forwarder::learn_limit(std::size_t refused_bytes) {
 }
 
 // A hint for those who make batches: what a message may have beside what this one has around its payload.
-void Forwarder::follow_packet_limit(const Message& message) {
+void Forwarder::follow_packet_limit(std::size_t around) {
     const std::size_t limit = packet_limit();
-    const std::size_t around = packet_bytes(message) - message.payload.size();
     if (limit == std::numeric_limits<std::size_t>::max())
         status_.payload_limit = 0;
     else if (const std::size_t most = limit > around ? limit - around : 1;
