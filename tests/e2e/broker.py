@@ -50,7 +50,7 @@ class Broker:
             if not any(line.startswith("password_file") for line in extra):
                 lines.append("allow_anonymous true")
             # Sessions survive a restart, so that the subscriber misses nothing; no limit makes the broker itself lose messages.
-            lines += [*extra, f"persistence {'false' if plain else 'true'}", "max_queued_messages 0"]
+            lines += [*extra, f"persistence {'false' if plain else 'true'}", "max_queued_messages 10000000"]
         listeners = [line.split() for line in lines if line.startswith("listener ")]
         self._places = [((address or ["127.0.0.1"])[0], int(port)) for _, port, *address in listeners]
         with open(self._config, "w", encoding="utf-8") as file:
@@ -113,6 +113,16 @@ class Received:
     arrived: float  # wall time
 
 
+class CollectorClient(paho.Client):
+    """Debian 12's version knows no end of a TLS connection in the middle of a write: its thread would end by it."""
+
+    def _packet_write(self):
+        try:
+            return super()._packet_write()
+        except OSError:
+            return paho.MQTT_ERR_CONN_LOST
+
+
 class Subscriber:
     """Subscribes with a lasting session before it returns; reconnects and subscribes by itself when the broker comes back."""
 
@@ -121,7 +131,7 @@ class Subscriber:
         self._messages = []
         self._ready = threading.Event()
         self._filters = [(topic, qos) for topic in filters]
-        self._client = paho.Client(client_id or f"collector-{random.getrandbits(32):x}", clean_session=False)
+        self._client = CollectorClient(client_id or f"collector-{random.getrandbits(32):x}", clean_session=False)
         if ca_file:
             self._client.tls_set(ca_file, certfile=pair and pair.cert, keyfile=pair and pair.key,
                                  tls_version=ssl.PROTOCOL_TLS_CLIENT)

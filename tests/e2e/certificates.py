@@ -18,17 +18,17 @@ class Authority:
         self.directory = directory
         self.cert = os.path.join(directory, f"{name}.crt")
         self.key = os.path.join(directory, f"{name}.key")
-        self._openssl("req", "-x509", *EC_KEY, "-nodes", "-keyout", self.key, "-out", self.cert, "-days", "30",
+        self._openssl("req", "-x509", *EC_KEY, "-nodes", "-keyout", self.key, "-out", self.cert, "-days", "90",
                       "-subj", f"/CN=Test authority {name}", "-addext", "keyUsage=critical,keyCertSign")
 
-    def server(self, name="server", names="DNS:localhost,IP:127.0.0.1", days=30):
+    def server(self, name="server", names="DNS:localhost,IP:127.0.0.1", days=90):
         return self._leaf(name, f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n", days)
 
     def expired_server(self):
         return self.server("expired", days=-1)
 
-    def client(self, name="client"):
-        return self._leaf(name, "extendedKeyUsage=clientAuth\n", 30)
+    def client(self, name="client", days=90):
+        return self._leaf(name, "extendedKeyUsage=clientAuth\n", days)
 
     def client_with_encrypted_key(self):
         """The pair and a file with the key's password, which ends in a newline as an editor leaves it."""

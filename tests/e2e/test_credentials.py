@@ -34,7 +34,7 @@ class Credentials(EndToEnd):
     def test_renewed_pair_is_used_and_a_bad_one_is_not(self):
         broker = self.make_broker(*MUTUAL)
         subscriber = self.make_subscriber(broker, pair=self.authority.client("collector"))
-        self.put_pair(self.authority.client("first"))
+        self.put_pair(self.authority.client("first", days=30))
         agent = self.make_agent(self.mutual_config(broker))
         status = agent.wait_connected()
         self.assertEqual(status["broker"]["tls"]["client_days_to_expiry"], 29)

@@ -23,7 +23,7 @@ struct CertificateSpec {
     std::string common_name = "localhost";
     std::string alternative_names = "DNS:localhost,IP:127.0.0.1,IP:::1";  // empty: none
     std::chrono::seconds begins{-3600};                                   // from now
-    std::chrono::seconds ends{30 * 24 * 3600};
+    std::chrono::seconds ends{90 * 24 * 3600};
     unsigned rsa_bits = 0;  // 0: a P-256 key
     const EVP_MD* digest = EVP_sha256();
     std::string usage = "serverAuth,clientAuth";
