@@ -5,9 +5,13 @@
 // states.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -18,30 +22,51 @@ template <typename Message>
 class Mailbox {
   public:
     void post(Message message) {
+        bool wanted = false;
         {
             const std::lock_guard lock(mutex_);
             messages_.push_back(std::move(message));
+            wanted = messages_.size() == wanted_;
         }
-        arrived_.notify_one();
+        if (wanted) arrived_.notify_one();
     }
 
     // Waits until there is a message or the deadline (none: for ever) has passed; then moves all messages
-    // into `taken`, which is cleared first, so that both vectors keep their storage.
-    void take(std::vector<Message>& taken, std::optional<MonoTime> deadline) {
+    // into `taken`, which is cleared first, so that both vectors keep their storage. An owner that comes
+    // often, for each message anew, would be busy with waking up: it is first let rest, for less than anyone
+    // notices, until there are `enough`.
+    void take(std::vector<Message>& taken, std::optional<MonoTime> deadline, std::size_t enough = 1) {
         taken.clear();
         std::unique_lock lock(mutex_);
-        const auto ready = [this] { return !messages_.empty(); };
-        if (deadline)
-            arrived_.wait_until(lock, *deadline, ready);
-        else
-            arrived_.wait(lock, ready);
+        if (enough > 1) rest(lock, deadline, enough);
+        wait(lock, deadline, 1);
         messages_.swap(taken);
     }
 
   private:
+    static constexpr std::chrono::microseconds often{1000};
+    static constexpr std::chrono::microseconds longest_rest{500};
+
+    void rest(std::unique_lock<std::mutex>& lock, std::optional<MonoTime> deadline, std::size_t enough) {
+        const MonoTime now = std::chrono::steady_clock::now();
+        if (now - std::exchange(last_take_, now) > often) return;
+        const MonoTime until = now + longest_rest;
+        wait(lock, deadline ? std::min(*deadline, until) : until, enough);
+    }
+    void wait(std::unique_lock<std::mutex>& lock, std::optional<MonoTime> deadline, std::size_t enough) {
+        wanted_ = enough;
+        const auto ready = [&] { return messages_.size() >= enough; };
+        if (deadline)
+            arrived_.wait_until(lock, *deadline, ready);
+        else
+            arrived_.wait(lock, ready);
+    }
+
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::vector<Message> messages_;
+    std::size_t wanted_ = 1;  // the owner is woken when so many are there
+    MonoTime last_take_{};    // the owner's own
 };
 
 }  // namespace holdfast

@@ -1,5 +1,7 @@
 #include "buffer/store_thread.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -12,19 +14,20 @@ constexpr std::chrono::seconds heartbeat{2};
 // A turn never works off more of a long inbox than this before it looks after offers and commits.
 constexpr std::size_t messages_per_turn = 64;
 constexpr std::size_t batches_per_offer = 64;
+constexpr std::size_t messages_worth_a_turn = 16;
 
 }  // namespace
 
 void StoreThread::Inbox::add(const Batch& batch) {
     batches += 1;
     readings += readings_held(batch.header);
-    bytes += batch.body.size();
+    memory += memory_of(batch);
 }
 
 void StoreThread::Inbox::subtract(const Inbox& taken) {
     batches -= taken.batches;
     readings -= taken.readings;
-    bytes -= taken.bytes;
+    memory -= taken.memory;
 }
 
 StoreThread::StoreThread(std::unique_ptr<Buffer> buffer, const Clock& clock, Bytes inbox_limit,
@@ -45,7 +48,10 @@ StoreThread::~StoreThread() {
 void StoreThread::start(BatchSink* sink) {
     sink_ = sink;
     if (sink_ != nullptr) buffer_->expect_link();
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), "store");
+        run();
+    });
 }
 
 Result<void> StoreThread::stop() {
@@ -58,7 +64,7 @@ void StoreThread::append(Batch batch) {
     {
         const std::lock_guard lock(mutex_);
         inbox_.add(batch);
-        if (inbox_.bytes > inbox_limit_.count) full_ = true;
+        if (inbox_.memory > inbox_limit_.count) full_ = true;
     }
     mailbox_.post(std::move(batch));
 }
@@ -139,7 +145,7 @@ void StoreThread::run() {
     Inbox nothing;
     MonoTime due = settle(nothing);
     do {
-        mailbox_.take(messages, due);
+        mailbox_.take(messages, due, messages_worth_a_turn);
         if (!handle(messages)) break;
         due = settle(nothing);
     } while (true);
@@ -237,7 +243,7 @@ void StoreThread::publish_state(Inbox& taken) {
         const std::lock_guard lock(mutex_);
         status_ = std::move(status);
         inbox_.subtract(taken);
-        if (full_ && inbox_.bytes <= inbox_limit_.count / 2) full_ = false;
+        if (full_ && inbox_.memory <= inbox_limit_.count / 2) full_ = false;
     }
     const bool room = has_room() && !had_room;
     taken = {};

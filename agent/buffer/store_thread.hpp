@@ -31,7 +31,8 @@ class StoreThread final : public BatchSource {
 
     // Main thread. Never blocks and never drops: the caller asks has_room() before it takes in more.
     void append(Batch batch);
-    // False while more than inbox_limit bytes wait for the store thread (a slow disk): intake has to pause.
+    // False while what waits for the store thread (a slow disk) takes more than inbox_limit: intake has to
+    // pause.
     // True again when half of them are taken.
     // Likewise while the buffer itself has no room ([buffer] when_full = "block").
     bool has_room() const {
@@ -112,7 +113,7 @@ class StoreThread final : public BatchSource {
     struct Inbox {
         std::uint64_t batches = 0;
         std::uint64_t readings = 0;
-        std::uint64_t bytes = 0;
+        std::uint64_t memory = 0;  // bytes
         void add(const Batch& batch);
         void subtract(const Inbox& taken);
     };

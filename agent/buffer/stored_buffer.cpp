@@ -284,9 +284,14 @@ void StoredBuffer::free_stored(std::uint64_t down_to) {
     }
 }
 
+std::uint64_t StoredBuffer::unstored_memory() const {
+    return unstored_bytes_ + unstored_batches_ * memory_of(Batch{});
+}
+
+// What is stored can be freed; a commit makes more of it, and is worth while for a good part of the memory.
 void StoredBuffer::bound_memory() {
     if (memory_bytes_ <= config_.memory.count) return;
-    if (!retry_at_ && !held_back_ && unstored_bytes_ > config_.memory.count / 4) commit(Scope::all);
+    if (!retry_at_ && !held_back_ && unstored_memory() > config_.memory.count / 4) commit(Scope::all);
     free_stored(config_.memory.count - config_.memory.count / 8);
     if (config_.when_full == WhenFull::block) return;
     while (retry_at_ && memory_bytes_ > config_.memory.count && unstored_batches_ > 0) {

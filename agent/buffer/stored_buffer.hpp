@@ -68,10 +68,7 @@ class StoredBuffer final : public Buffer {
     struct Held {
         Batch batch;
         bool stored = false;
-        // In memory with its body; the rest is what a map's node costs.
-        std::uint64_t memory() const {
-            return batch.body.capacity() + batch.header.input.size() + sizeof(Held) + 64;
-        }
+        std::uint64_t memory() const { return memory_of(batch); }
     };
     using Pool = std::map<std::uint64_t, Held>;  // by seq
 
@@ -162,6 +159,7 @@ class StoredBuffer final : public Buffer {
     void leave_to_disk(Lane& lane, Pool& pool, Pool::iterator held);
     void free_ahead(Lane& lane);
     void free_stored(std::uint64_t down_to);
+    std::uint64_t unstored_memory() const;
     void bound_memory();
     void drop_from_memory();
     void queue_unstored(const Held& held);

@@ -108,7 +108,9 @@ Actions Forwarder::step(MonoTime now) {
     }
     if (!acked_.empty()) actions_.emplace_back(action::Acknowledge{std::exchange(acked_, {})});
     status_.in_flight = outbox_.sent();
-    return std::exchange(actions_, {});
+    Actions due = std::exchange(actions_, {});
+    actions_.reserve(due.size());  // a busy turn follows a busy one
+    return due;
 }
 
 void Forwarder::step_link(MonoTime now) {

@@ -91,6 +91,8 @@ class Forwarder {
     Actions step(MonoTime now);
     // When step() has something to do if nothing happens before; none: nothing.
     std::optional<MonoTime> next_step() const;
+    // So many messages may be in flight.
+    std::size_t window() const;
     // After stop(): nothing is left to do.
     bool stopped() const { return phase_ == Phase::stopped; }
 
@@ -171,7 +173,6 @@ class Forwarder {
     void disconnect(MonoTime now);
 
     std::size_t in_flight() const { return outbox_.sent() + (status_token_ ? 1 : 0); }
-    std::size_t window() const;
     MonoTime deadline_for_acknowledgement() const { return last_answer_ + config_.ack_timeout; }
     std::string describe_link() const;
 

@@ -93,7 +93,8 @@ void ForwarderThread::run() {
     forwarder_.start(clock_.now());
     turn(posts);
     while (!forwarder_.stopped()) {
-        mailbox_.take(posts, wake_time());
+        // A quarter of the window is soon refilled, and the rest keeps the link busy meanwhile.
+        mailbox_.take(posts, wake_time(), forwarder_.window() / 4);
         turn(posts);
     }
     transport_.reset();

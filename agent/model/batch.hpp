@@ -70,6 +70,12 @@ struct Batch {
     std::string body;  // see BatchBody; opaque to the buffer
 };
 
+// What a batch takes in memory, with the node of the container that it is in.
+inline std::uint64_t memory_of(const Batch& batch) {
+    constexpr std::uint64_t node_bytes = 64;
+    return sizeof(Batch) + node_bytes + batch.body.capacity() + batch.header.input.size();
+}
+
 struct Totals {
     std::uint64_t batches = 0;
     std::uint64_t readings = 0;

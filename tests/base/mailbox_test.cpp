@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <thread>
 
@@ -41,6 +42,42 @@ TEST(Mailbox, WakesItsOwner) {
     mailbox.take(taken, std::nullopt);
     ASSERT_EQ(taken.size(), 1U);
     EXPECT_EQ(*taken[0], 7);
+}
+
+// An owner that has just been there, and comes for a second message.
+TEST(Mailbox, LetsABusyOwnerRestUntilThereAreEnough) {
+    Mailbox<int> mailbox;
+    std::vector<int> taken;
+    std::size_t largest = 0;
+    for (int round = 0; round < 100 && largest < 3; ++round) {
+        mailbox.take(taken, MonoTime::min(), 3);
+        const std::jthread poster([&] {
+            for (int i = 0; i < 3; ++i)
+                mailbox.post(i);
+        });
+        mailbox.take(taken, std::nullopt, 3);
+        largest = std::max(largest, taken.size());
+        for (std::size_t missing = 3 - taken.size(); missing > 0; missing -= taken.size())
+            mailbox.take(taken, std::nullopt, missing);
+    }
+    EXPECT_EQ(largest, 3U);
+}
+
+TEST(Mailbox, GivesABusyOwnerFewerThanEnoughInTheEnd) {
+    Mailbox<int> mailbox;
+    std::vector<int> taken;
+    mailbox.take(taken, MonoTime::min(), 1000);
+    mailbox.post(1);
+    mailbox.take(taken, std::nullopt, 1000);
+    EXPECT_EQ(taken, std::vector<int>{1});
+}
+
+TEST(Mailbox, KeepsTheDeadlineOfABusyOwner) {
+    Mailbox<int> mailbox;
+    std::vector<int> taken;
+    mailbox.take(taken, MonoTime::min(), 1000);
+    mailbox.take(taken, MonoTime::min(), 1000);
+    EXPECT_TRUE(taken.empty());
 }
 
 TEST(Mailbox, LosesNothingOfManyPosters) {
