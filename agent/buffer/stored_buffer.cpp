@@ -460,8 +460,9 @@ BufferStatus StoredBuffer::status() const {
     BufferStatus status;
     status.batches = unstored_batches_;
     status.in_memory_readings = unstored_readings_;
+    const std::int64_t now_s = lived_s();
     const auto older = [&](std::int64_t wall_us, std::int64_t arrived_s) {
-        const std::int64_t age_s = lived_s() - arrived_s;
+        const std::int64_t age_s = now_s - arrived_s;
         status.oldest_wall_us = status.oldest_wall_us ? std::min(*status.oldest_wall_us, wall_us) : wall_us;
         status.oldest_age_s = status.oldest_age_s ? std::max(*status.oldest_age_s, age_s) : age_s;
     };
@@ -501,7 +502,7 @@ BufferStatus StoredBuffer::status() const {
     status.last_error = last_error_;
     status.written_bytes = written_before_ + (database_ ? database_->written_bytes() : 0);
     // In the first hour the start weighs too much to tell what a day will be.
-    const std::int64_t open_s = std::max<std::int64_t>(lived_s() - lived_before_s_, 3'600);
+    const std::int64_t open_s = std::max<std::int64_t>(now_s - lived_before_s_, 3'600);
     status.written_bytes_per_day = status.written_bytes * 86'400 / static_cast<std::uint64_t>(open_s);
     status.bytes = database_ ? database_->file_bytes() : 0;
     return status;
