@@ -222,6 +222,9 @@ int purge(const Arguments& arguments) {
     file->each([](Batch&) { return true; });
     const std::string readings = std::to_string(file->readings());
     if (!confirmed(arguments, readings)) return refuse_to_purge(readings);
+    // Not only somebody's word that no agent runs: one may have started meanwhile, or be about to stop.
+    const auto alone = lock_alone(path);
+    if (!alone) return complain(alone.error());
     for (const char* companion : {"", "-wal", "-journal", ".fresh", ".fresh-wal"}) {
         std::error_code failure;
         fs::remove(path.string() + companion, failure);
