@@ -472,8 +472,8 @@ BufferStatus StoredBuffer::status() const {
         status.batches += std::max(own.disk.batches, own.acked.size()) - own.acked.size();
         // The count of a damaged row may be wrong.
         status.committed_readings += std::max(own.disk.readings, own.acked_readings) - own.acked_readings;
-        if (own.disk.batches > own.acked.size() && own.oldest_wall_us)
-            older(*own.oldest_wall_us, own.oldest_arrived_s);
+        if (own.disk.batches > own.acked.size() && own.oldest_wall_us && own.oldest_arrived_s)
+            older(*own.oldest_wall_us, *own.oldest_arrived_s);
         if (!own.live.empty()) held(own.live.begin()->second.batch.header);
     }
     status.readings = status.in_memory_readings + status.committed_readings;

@@ -92,11 +92,11 @@ class StoredBuffer final : public Buffer {
         std::set<std::uint64_t> first;  // of live: parts of a batch that was split, offered before the others
         std::map<std::uint64_t, std::uint64_t> acked;  // seq, readings
         std::uint64_t acked_readings = 0;
-        std::uint64_t cursor = 0;                    // rows from here on are not read yet
-        std::uint64_t last_row = 0;                  // highest on disk
-        Totals disk;                                 // rows on disk, acked ones included
-        std::optional<std::int64_t> oldest_wall_us;  // of the first row
-        std::int64_t oldest_arrived_s = 0;           // likewise
+        std::uint64_t cursor = 0;                          // rows from here on are not read yet
+        std::uint64_t last_row = 0;                        // highest on disk
+        Totals disk;                                       // rows on disk, acked ones included
+        std::optional<std::int64_t> oldest_wall_us;        // of the first row
+        std::optional<std::int64_t> oldest_arrived_s = 0;  // likewise; none: no row waits
         ThinPass thinning;
     };
     struct Unstored {  // a batch that is in memory only, in order of arrival; stale entries are skipped
@@ -131,6 +131,7 @@ class StoredBuffer final : public Buffer {
         std::array<ThinPass, priority_count> thinning;
         std::int64_t cost = 0;       // of the inserts
         std::uint64_t reserved = 0;  // 0: as before
+        std::optional<std::int64_t> oldest_refused_s;
         std::uint64_t dropped_readings = 0;
         std::uint64_t expired_readings = 0;   // of these
         std::uint64_t refused_readings = 0;   // likewise: had been set aside
@@ -312,6 +313,8 @@ class StoredBuffer final : public Buffer {
     // The last that the broker said of these was no: gap records would be refused as well, so they wait.
     std::set<std::string> refused_inputs_;
     std::uint64_t refused_before_ = 0;  // rows, at the last look
+    // When the oldest that can get too old arrived, or earlier; none: there is none.
+    std::optional<std::int64_t> oldest_refused_s_ = 0;
     Episode refused_;
 
     DrainPace pace_;

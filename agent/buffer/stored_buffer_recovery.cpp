@@ -177,6 +177,7 @@ Result<void> StoredBuffer::take_over(std::unique_ptr<BatchDatabase> database) {
     wall_offset_stored_ = known_offset.has_value();
     reserved_ = reserved;
     if (!knows_rows_) go_on_living();
+    oldest_refused_s_ = 0;
     if (auto resumed = resume_salvage(); !resumed) return resumed;
     return reconcile();
 }

@@ -189,21 +189,25 @@ Result<void> StoredBuffer::thin_rows(BatchDatabase::Write& write, Turn& turn, st
 }
 
 std::optional<MonoTime> StoredBuffer::expiry_due() const {
-    std::optional<std::int64_t> oldest;
-    for (const Lane& own : lanes_)
-        if (own.disk.batches > 0)
-            oldest = oldest ? std::min(*oldest, own.oldest_arrived_s) : own.oldest_arrived_s;
-    if (!oldest) return std::nullopt;
-    const std::int64_t left_s = *oldest + config_.max_age.count() - lived_s();
-    return std::max(next_expiry_look_,
-                    clock_.now() + std::chrono::seconds(std::max<std::int64_t>(left_s, 0)));
+    const auto old_at = [this](std::int64_t arrived_s) {
+        const std::int64_t left_s = arrived_s + config_.max_age.count() - lived_s();
+        return clock_.now() + std::chrono::seconds(std::max<std::int64_t>(left_s, 0));
+    };
+    std::optional<MonoTime> due;
+    if (oldest_refused_s_) due = old_at(*oldest_refused_s_);
+    for (const Lane& own : lanes_) {
+        if (own.disk.batches == 0 || !own.oldest_arrived_s) continue;
+        const MonoTime lane_due = std::max(next_expiry_look_, old_at(*own.oldest_arrived_s));
+        due = due ? std::min(*due, lane_due) : lane_due;
+    }
+    return due;
 }
 
 Result<void> StoredBuffer::expire(BatchDatabase::Write& write, Turn& turn) {
     const std::int64_t limit_s = lived_s() - config_.max_age.count();
     for (const Priority priority : worst_first) {
         const Lane& own = lane(priority);
-        if (own.disk.batches == 0 || own.oldest_arrived_s > limit_s) continue;
+        if (own.disk.batches == 0 || !own.oldest_arrived_s || *own.oldest_arrived_s > limit_s) continue;
         const auto wanted = [&](std::uint64_t seq) { return may_go(turn, priority, seq); };
         auto rows = database_->read(priority, 0, own.last_row,
                                     {evict_rows, database_->budget().transaction_bytes}, wanted);

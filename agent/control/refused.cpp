@@ -43,19 +43,28 @@ std::string id_of(const RefusedMessage& message, const PayloadIdentity& identity
     return message_id(identity.epoch, seq_of_message(message.batch.header));
 }
 
+void put_batch(JsonWriter& json, const Batch& batch) {
+    const BatchHeader& header = batch.header;
+    json.key("input").any_text(header.input);
+    json.key("kind").text(kind_text(header.kind));
+    json.key("readings").number(header.count);
+    json.key("bytes").number(batch.body.size());
+    json.key("first_ts").number((header.first_us + header.wall_offset_us) / 1000);
+    json.key("last_ts").number((header.last_us + header.wall_offset_us) / 1000);
+}
+
 std::string to_json(const RefusedMessage& message, const PayloadIdentity& identity,
                     const std::optional<std::string>& payload) {
-    const BatchHeader& header = message.batch.header;
     std::string out;
     JsonWriter json(out);
     json.begin_object();
     json.key("id").text(id_of(message, identity));
-    json.key("input").any_text(header.input);
-    json.key("kind").text(kind_text(header.kind));
-    json.key("readings").number(header.count);
-    json.key("bytes").number(message.batch.body.size());
-    json.key("first_ts").number((header.first_us + header.wall_offset_us) / 1000);
-    json.key("last_ts").number((header.last_us + header.wall_offset_us) / 1000);
+    if (message.damaged) {
+        json.key("damaged").boolean(true);
+        json.key("readings").number(message.batch.header.count);
+    } else {
+        put_batch(json, message.batch);
+    }
     json.key("code").number(message.refusal.code);
     json.key("reason").any_text(message.refusal.text);
     json.key("times").number(message.refusal.times);
@@ -65,12 +74,18 @@ std::string to_json(const RefusedMessage& message, const PayloadIdentity& identi
     return out + "\n";
 }
 
+std::string batch_text(const BatchHeader& header) {
+    return header.input + "  " + std::to_string(header.count) +
+           (header.kind == BatchKind::gap ? " lost readings from " : " readings from ") +
+           date_text(header.first_us + header.wall_offset_us) + " on";
+}
+
 std::string to_text(const RefusedMessage& message, const PayloadIdentity& identity) {
     const BatchHeader& header = message.batch.header;
-    return id_of(message, identity) + "  " + header.input + "  " + std::to_string(header.count) +
-           (header.kind == BatchKind::gap ? " lost readings from " : " readings from ") +
-           date_text(header.first_us + header.wall_offset_us) + " on, set aside " +
-           date_text(message.refusal.wall_us) +
+    const std::string what = message.damaged
+                                 ? "damaged on the disk, " + std::to_string(header.count) + " readings"
+                                 : batch_text(header);
+    return id_of(message, identity) + "  " + what + ", set aside " + date_text(message.refusal.wall_us) +
            (message.refusal.times > 1 ? " after " + std::to_string(message.refusal.times) + " times" : "") +
            ": " + message.refusal.text + "\n";
 }

@@ -48,6 +48,22 @@ TEST(RefusedShown, TextSaysWhyAndShowsTheMessage) {
     EXPECT_EQ(nlohmann::json::parse(whole.substr(line.size()))["input"], "host");
 }
 
+TEST(RefusedShown, OfADamagedOneWhatItsMarkSays) {
+    RefusedMessage message = sample();
+    message.batch.body.clear();
+    message.damaged = true;
+    EXPECT_EQ(refused_line(message, identity, Shown::text),
+              "5f0c1d2e9a7b4c31-812  damaged on the disk, 3 readings, set aside 2026-11-22 18:13:20Z after 2 "
+              "times: not authorised \"here\"\n");
+    const auto json = nlohmann::json::parse(refused_whole(message, identity, Shown::json));
+    EXPECT_EQ(json["id"], "5f0c1d2e9a7b4c31-812");
+    EXPECT_EQ(json["damaged"], true);
+    EXPECT_EQ(json["readings"], 3);
+    EXPECT_EQ(json["code"], 0x87);
+    EXPECT_FALSE(json.contains("input"));
+    EXPECT_FALSE(json.contains("message"));
+}
+
 TEST(RefusedRequest, IsReadAndWhatIsNoneOrOfAnotherBufferIsRefused) {
     using Verb = RefusedRequest::Verb;
     const auto list = parse_refused_request("buffer refused list json 17 4711", epoch);
