@@ -395,9 +395,7 @@ std::optional<MonoTime> StoredBuffer::look_for_room() {
         const auto under_way = static_cast<std::int64_t>(2 * (inbox_limit(config_).count + unstored_bytes_));
         wait = wait || held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
         // What a broker acknowledges at once needs no disk that others have filled.
-        const bool on_disk =
-            std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches > 0; });
-        if (!must_store() && !on_disk && database_->limited_by_disk())
+        if (!must_store() && !has_backlog() && database_->limited_by_disk())
             wait = memory_bytes_ > config_.memory.count / 2;
     }
     if (wait != std::exchange(inputs_wait_, wait)) {
@@ -416,16 +414,22 @@ std::size_t StoredBuffer::first_unstored_bytes() {
     return 0;
 }
 
+// Rows that are not only set aside.
+bool StoredBuffer::has_backlog() const {
+    std::uint64_t rows = 0;
+    for (const Lane& own : lanes_)
+        rows += own.disk.batches;
+    return rows > database_->refused().rows().size();
+}
+
 // Once the backlog is gone, the file gives back its room in steps that leave time for what comes in between.
 std::optional<MonoTime> StoredBuffer::shrink_if_idle() {
     end_episode_if_over();
     const auto unused = database_->unused_pages();
     if (!unused) return std::nullopt;
-    const bool empty =
-        std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches == 0; });
     const std::int64_t pages = database_->file_pages();
     const bool wanted = *unused >= worth_shrinking &&
-                        (empty || *unused > pages / 2 || pages > database_->budget().database_pages);
+                        (!has_backlog() || *unused > pages / 2 || pages > database_->budget().database_pages);
     if (!wanted && !(shrinking_ && *unused > 0)) {
         if (!std::exchange(shrinking_, false)) return std::nullopt;
         if (auto done = database_->truncate_wal(); !done) database_failed(done.error());

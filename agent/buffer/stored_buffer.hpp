@@ -180,6 +180,7 @@ class StoredBuffer final : public Buffer {
     void end_episode_if_over();
     std::optional<MonoTime> look_for_room();
     std::size_t first_unstored_bytes();
+    bool has_backlog() const;
 
     // stored_buffer_commit.cpp: transactions, eviction
     std::uint64_t new_seq();

@@ -318,6 +318,43 @@ TEST_P(Refused, OneThatIsDamagedIsShownAndCanBeDropped) {
     EXPECT_THAT(listed(*test_.buffer), ElementsAre(1, 3));
 }
 
+// --- with `block`
+
+TEST(BlockedByRefused, AMessageThatIsSetAsideKeepsNoInputWaiting) {
+    BufferConfig config;
+    config.when_full = WhenFull::block;
+    config.min_free = Bytes{std::uint64_t{1} << 60};  // others have filled the disk
+    BufferInDirectory test(config);
+    test.buffer->set_link(true);
+    test.settle();
+    ASSERT_TRUE(test.buffer->has_room()) << "the broker takes it without the disk";
+    test.append(make_batch(7));
+    ASSERT_TRUE(test.buffer->peek());
+    test.buffer->set_aside(not_authorised(1));
+    test.pass(test.config.commit_interval);
+    ASSERT_EQ(test.buffer->status().refused_messages, 1U) << test.log.text();
+    test.pass(std::chrono::minutes(1));
+    EXPECT_TRUE(test.buffer->has_room());
+}
+
+TEST(BlockedByRefused, TheFileShrinksThoughAMessageIsSetAside) {
+    BufferInDirectory test;
+    for (int i = 0; i < 200; ++i)
+        test.append(make_batch(7, "in", Priority::normal, 3'000));
+    test.buffer->set_link(false);
+    test.pass(test.config.commit_interval);
+    test.buffer->set_link(true);
+    for (const Batch& batch : test.peek_all()) {
+        if (batch.header.seq % 2 == 0)
+            test.buffer->set_aside(not_authorised(batch.header.seq));
+        else
+            test.buffer->ack(batch.header.seq);
+    }
+    test.pass(std::chrono::minutes(1));
+    ASSERT_EQ(test.buffer->status().refused_messages, 100U);
+    EXPECT_LT(test.buffer->status().bytes, 130 * page_bytes) << "a page a message";
+}
+
 TEST_P(Refused, IsExportedAndPurgedLikeAllElse) {
     take_in(2);
     (void)test_.peek_all();
