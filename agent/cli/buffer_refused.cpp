@@ -88,7 +88,9 @@ Result<Totals> settle_in_file(const Arguments& arguments, const Config& config, 
     auto buffer = Buffer::open(arguments.places.state_directory, config.buffer, clock, log);
     if (!buffer) return buffer.error();
     auto settled = (*buffer)->settle_refused(verdict, messages);
-    if (auto closed = (*buffer)->close(); !closed) return closed.error();
+    const auto closed = (*buffer)->close();
+    // What could not be done says why; that it can't be closed cleanly either follows from it.
+    if (settled && !closed) return closed.error();
     return settled;
 }
 
@@ -97,6 +99,11 @@ int settle(const Arguments& arguments, RefusedVerdict verdict) {
         std::fprintf(stderr, "holdfast: name the messages by their ids, or say --all\n");
         return wrong_usage;
     }
+    for (const std::string& id : ids_of(arguments))
+        if (!is_message_id(id)) {
+            std::fprintf(stderr, "holdfast: \"%s\" is no id of a message\n", id.c_str());
+            return wrong_usage;
+        }
     Result<Totals> settled = Totals{};
     if (held_by_agent(arguments)) {
         settled = settle_refused(arguments.places.control_socket(), verdict, ids_of(arguments));

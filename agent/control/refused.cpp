@@ -102,6 +102,11 @@ std::string refused_whole(const RefusedMessage& message, const PayloadIdentity& 
     return to_text(message, identity) + payload.value_or("the message can't be decoded") + "\n";
 }
 
+bool is_message_id(std::string_view text) {
+    return text.find('-') != std::string_view::npos &&
+           text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
 std::optional<std::uint64_t> parse_message_id(std::string_view id, std::uint64_t epoch) {
     const std::string own = message_id(epoch, 0);
     const std::size_t dash = own.find('-') + 1;
@@ -179,7 +184,9 @@ Result<std::string> show_refused(const std::filesystem::path& socket, Shown show
 }
 
 Result<Totals> settle_refused(const std::filesystem::path& socket, RefusedVerdict verdict,
-                              const std::vector<std::string>& ids) {
+                              std::vector<std::string> ids) {
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     const std::string verb =
         std::string(refused_request) + (verdict == RefusedVerdict::retry ? "retry" : "drop");
     Totals totals;
@@ -189,7 +196,11 @@ Result<Totals> settle_refused(const std::filesystem::path& socket, RefusedVerdic
         if (ids.empty()) request.append(" ").append(all_messages);
         for (const std::size_t end = std::min(ids.size(), named + ids_per_request); named < end; ++named)
             request.append(" ").append(ids[named]);
-        const auto answer = ask_until_answered(socket, request);
+        auto answer = ask_until_answered(socket, request);
+        if (!answer && totals.batches > 0)
+            answer.error().text +=
+                ", after " + std::to_string(totals.batches) + " messages were " +
+                (verdict == RefusedVerdict::retry ? "taken up to be sent again" : "dropped");
         if (!answer) return answer.error();
         std::string_view text(*answer);
         text.remove_suffix(1);
