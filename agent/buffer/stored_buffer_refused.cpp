@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/utf8.hpp"
 #include "buffer/stored_buffer.hpp"
 #include "model/split.hpp"
 
@@ -24,6 +25,13 @@ bool any_row(std::uint64_t) {
     return true;
 }
 
+// No part was sent yet, so their times may still be corrected.
+void may_be_corrected(std::vector<Batch>& parts) {
+    for (Batch& part : parts)
+        if (part.header.clock == ClockState::sent_unsynchronised)
+            part.header.clock = ClockState::unsynchronised;
+}
+
 Refusal unsplittable(std::uint64_t seq, const std::string& why) {
     return {seq, 0, "the message is too large for the broker and can't be split: " + why};
 }
@@ -37,7 +45,7 @@ void StoredBuffer::set_aside(Refusal refusal) {
     if (at == lent_.end() || is_settled(refusal.seq)) return;
     refused_inputs_.insert(at->second.batch.header.input);
     refusal.wall_us = clock_.wall_us();
-    refusal.text.resize(std::min(refusal.text.size(), refused_mark::most_reason_bytes));
+    refusal.text = first_bytes(refusal.text, refused_mark::most_reason_bytes);
     to_set_aside_.emplace(refusal.seq, std::move(refusal));
     if (!first_ack_) first_ack_ = clock_.now();
     bound_waiting_refusals();
@@ -195,6 +203,7 @@ void StoredBuffer::split(const Oversize& oversize) {
 void StoredBuffer::split_in_memory(Pool::iterator at, std::vector<Batch> parts) {
     Lane& own = lane(at->second.batch.header.priority);
     no_longer_held(at);
+    may_be_corrected(parts);
     for (Batch& part : parts) {
         const std::uint64_t seq = part.header.seq = new_seq();
         const auto place = own.live.emplace_hint(own.live.end(), seq, Held{std::move(part)});
@@ -222,6 +231,7 @@ Result<void> StoredBuffer::take_apart(BatchDatabase::Write& write, Turn& turn) {
             else
                 split.why_not = parts.error().text;
         }
+        may_be_corrected(split.parts);
         for (Batch& part : split.parts) {
             part.header.seq = new_seq();
             turn.cost += BatchDatabase::row_cost(part.body.size());
@@ -281,7 +291,6 @@ void StoredBuffer::forget_stale_answers() {
     const auto is_stale = [this](const auto& answer) { return !lent_.contains(answer.first); };
     std::erase_if(to_set_aside_, is_stale);
     std::erase_if(to_split_, is_stale);
-    unwanted_.clear();
 }
 
 // --- what people ask
@@ -359,7 +368,9 @@ Result<Totals> StoredBuffer::settle_refused(RefusedVerdict verdict,
                                             const std::vector<std::uint64_t>& message_seqs) {
     if (!to_set_aside_.empty() && !retry_at_) commit(Scope::answers);
     const auto cannot = [this] {
-        return Error{Error::Kind::retry, "the buffer can't be written now: " + last_error_};
+        return Error{Error::Kind::retry,
+                     last_error_.empty() ? "the buffer was found damaged and is being taken over: try again"
+                                         : "the buffer can't be written now: " + last_error_};
     };
     if (!database_ || retry_at_) return cannot();
     const auto seqs = find_all_refused(message_seqs);

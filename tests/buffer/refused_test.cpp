@@ -318,6 +318,38 @@ TEST_P(Refused, OneThatIsDamagedIsShownAndCanBeDropped) {
     EXPECT_THAT(listed(*test_.buffer), ElementsAre(1, 3));
 }
 
+TEST_P(Refused, ReasonIsCutBetweenCharacters) {
+    take_in(1);
+    ASSERT_TRUE(test_.buffer->peek());
+    std::string reason = "x";
+    for (int i = 0; i < 300; ++i)
+        reason += "\u00e4";
+    test_.buffer->set_aside({1, 0x87, reason, 1});
+    commit();
+    EXPECT_EQ(list_all(*test_.buffer)[0].refusal.text, reason.substr(0, 511));
+}
+
+// What the disk says while it is dropped: the page of its row is no longer what it was.
+TEST(RefusedMarks, NothingIsSaidToBeDroppedWhenTheDiskIsDamaged) {
+    BufferInDirectory test;
+    test.buffer->set_link(true);
+    for (int i = 0; i < 1'000; ++i)  // more than SQLite keeps of its pages
+        test.append(make_batch(10, "in", Priority::normal, 2'000));
+    for (const Batch& batch : test.peek_all())
+        test.buffer->set_aside(not_authorised(batch.header.seq));
+    test.pass(test.config.commit_interval);
+    test.reopen();
+    const auto file = test.directory / "buffer.db";
+    const std::string row = (*test.buffer->find_refused(151))->batch.body.substr(100, 64);
+    test.reopen();
+    const std::size_t at = content_of(file).find(row);
+    ASSERT_NE(at, std::string::npos);
+    zero_page(file, at / page_bytes + 1);
+    const auto settled = test.buffer->settle_refused(RefusedVerdict::drop, {151});
+    EXPECT_EQ(damaged_sets(test), 1U) << "the commit met the damage";
+    EXPECT_FALSE(settled);
+}
+
 // --- with `block`
 
 TEST(BlockedByRefused, AMessageThatIsSetAsideKeepsNoInputWaiting) {
