@@ -25,11 +25,6 @@ fs::path named_file(const Arguments& arguments) {
     return arguments.operands.size() > 1 ? fs::path(arguments.operands[1]) : own_buffer(arguments);
 }
 
-void say_problems(const fs::path& file, const std::vector<std::string>& problems) {
-    for (const std::string& problem : problems)
-        std::fprintf(stderr, "holdfast: %s: %s\n", file.c_str(), problem.c_str());
-}
-
 int stat_stopped(const Arguments& arguments) {
     const fs::path path = own_buffer(arguments);
     auto file = open_buffer_file(path);

@@ -18,16 +18,20 @@ std::vector<std::string> ids_of(const Arguments& arguments) {
     return {arguments.operands.begin() + 2, arguments.operands.end()};
 }
 
-// Those of the agent's own file, which nobody has open; until `take` returns false.
+// Those of the agent's own file, which nobody has open; until `take` returns false. Says what is wrong with
+// it when it looked at all.
 Result<void> each_in_file(const Arguments& arguments, const Config& config,
                           const std::function<bool(const RefusedMessage&, const PayloadIdentity&)>& take) {
     auto file = open_buffer_file(own_buffer(arguments));
     if (!file) return file.error();
     const PayloadIdentity identity{config.agent.id, file->epoch(), config.batch.timestamp_unit};
+    bool go_on = true;
     file->each([&](Batch& batch) {
         const auto refusal = file->refusals().find(batch.header.seq);
-        return refusal == file->refusals().end() || take({std::move(batch), refusal->second}, identity);
+        if (refusal != file->refusals().end()) go_on = take({std::move(batch), refusal->second}, identity);
+        return go_on;
     });
+    if (go_on) say_problems(own_buffer(arguments), file->problems());
     return {};
 }
 

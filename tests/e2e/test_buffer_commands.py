@@ -58,6 +58,7 @@ class BufferCommands(EndToEnd):
         self.assertEqual(stat["readings"], 5000)
         self.damage(agent, 3)
         self.assertIn("damaged", json.loads(self.unchanged(agent, "stat", "--json").stdout)["last_error"])
+        self.assertIn("meta", self.unchanged(agent, "refused", "list").stderr)
 
     def test_export_prints_the_messages_that_would_be_sent(self):
         agent = self.killed()
