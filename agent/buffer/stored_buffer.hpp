@@ -59,11 +59,13 @@ class StoredBuffer final : public Buffer {
                                   const std::vector<std::uint64_t>& message_seqs) override;
     std::optional<MonoTime> step() override;
     Result<void> close() override;
-    BufferStatus status() const override;
+    BufferStatus status() const override;  // stored_buffer_status.cpp
     bool has_room() const override { return !inputs_wait_; }
 
   private:
     static constexpr std::uint64_t seq_block = 1'000'000;  // seqs reserved at a time
+    static constexpr std::size_t most_deletes = 1'000;     // in one transaction
+    static constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
 
     struct Held {
         Batch batch;
@@ -122,8 +124,8 @@ class StoredBuffer final : public Buffer {
         bool held_back = false;  // there was no room for the rest of unstored_, and none is to be made
         Rows acked;
         Rows evicted;
-        Rows replaced;  // by coarser ones: what memory has of them is no longer true
-        Rows refused;   // of the inserts
+        Rows replaced;     // by coarser ones: what memory has of them is no longer true
+        Rows turned_away;  // of the inserts, for want of room
         std::vector<Split> splits;
         std::vector<Held*> aside;  // lent ones that are set aside; their rows may have to be written
         std::vector<std::uint64_t> unwanted;  // set aside, and dropped since somebody says so
@@ -235,7 +237,7 @@ class StoredBuffer final : public Buffer {
     Result<void> evict(BatchDatabase::Write& write, Turn& turn, Priority priority, From from);
     Result<void> drop_rows(BatchDatabase::Write& write, Turn& turn, const BatchDatabase::Rows& rows,
                            GapReason reason);
-    Result<void> refuse(Turn& turn, Priority priority, From from);
+    Result<void> turn_away(Turn& turn, Priority priority, From from);
     bool may_go(const Turn& turn, Priority priority, std::uint64_t seq);
     Result<void> expire(BatchDatabase::Write& write, Turn& turn);
     std::optional<MonoTime> expiry_due() const;

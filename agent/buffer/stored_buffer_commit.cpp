@@ -9,9 +9,6 @@
 namespace holdfast {
 namespace {
 
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
-
-constexpr std::size_t most_deletes = 1'000;  // in one transaction
 constexpr std::size_t most_deletes_on_full_disk = 64;
 constexpr int most_attempts = 4;
 
@@ -157,7 +154,7 @@ void StoredBuffer::apply(Turn& turn) {
     in_doubt_.clear();  // it was written over what a failed commit left
     for (const Turn::Insert& insert : turn.inserts)
         now_stored(*insert.held);
-    for (const auto& [priority, seq] : turn.refused)
+    for (const auto& [priority, seq] : turn.turned_away)
         forget_unstored(lane(priority), lane(priority).live.find(seq));
     unstored_.erase(unstored_.begin(), unstored_.begin() + static_cast<std::ptrdiff_t>(turn.planned));
     if (unstored_batches_ == 0) earliest_unstored_ = MonoTime::max();

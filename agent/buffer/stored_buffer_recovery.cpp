@@ -12,8 +12,6 @@
 namespace holdfast {
 namespace {
 
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
-
 std::uint64_t random_number(const Clock& clock) {
     std::uint64_t random = 0;
     if (::getrandom(&random, sizeof random, 0) == sizeof random) return random;

@@ -8,8 +8,6 @@
 namespace holdfast {
 namespace {
 
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
-
 constexpr std::size_t evict_rows = 32;  // before it is looked whether that is enough
 constexpr std::size_t thin_together = 64;
 // A file this small is no place to make room in when the disk is full: memory holds more.
@@ -44,10 +42,10 @@ Result<void> StoredBuffer::make_room(BatchDatabase::Write& write, Turn& turn) {
     const From from = config_.when_full == WhenFull::drop_newest ? From::newest : From::oldest;
     for (const Priority priority : worst_first) {
         if (from == From::newest)
-            if (auto done = refuse(turn, priority, from); !done) return done;
+            if (auto done = turn_away(turn, priority, from); !done) return done;
         if (auto done = evict(write, turn, priority, from); !done) return done;
         if (from == From::oldest)
-            if (auto done = refuse(turn, priority, from); !done) return done;
+            if (auto done = turn_away(turn, priority, from); !done) return done;
     }
     return {};
 }
@@ -105,7 +103,7 @@ Result<void> StoredBuffer::evict(BatchDatabase::Write& write, Turn& turn, Priori
 }
 
 // Drops of what just came until the rest fits.
-Result<void> StoredBuffer::refuse(Turn& turn, Priority priority, From from) {
+Result<void> StoredBuffer::turn_away(Turn& turn, Priority priority, From from) {
     const auto free = database_->free_pages();
     if (!free) return free.error();
     const GapReason reason = database_->limited_by_disk() ? GapReason::disk_full : GapReason::max_size;
@@ -116,7 +114,7 @@ Result<void> StoredBuffer::refuse(Turn& turn, Priority priority, From from) {
         turn.cost -= BatchDatabase::row_cost(insert.held->batch.body.size());
         turn.gaps.add(header, insert.held->batch.body, reason, [this] { return new_seq(); });
         turn.dropped_readings += readings_held(header);
-        turn.refused.emplace_back(priority, header.seq);
+        turn.turned_away.emplace_back(priority, header.seq);
         return true;
     };
     std::vector<Turn::Insert>& inserts = turn.inserts;
