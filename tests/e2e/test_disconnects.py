@@ -3,7 +3,7 @@ import os
 import random
 
 from fleet import WINDOW, Fleet, arrivals, extra
-from case import needs
+from case import by_chance, needs
 from messages import Tally
 from waiting import wait_until
 
@@ -13,6 +13,7 @@ LONGEST_LIFE = 0.6  # seconds that a connection may last: some do not get beyond
 
 
 class Disconnects(Fleet):
+    @by_chance
     @needs(timeout=90 + 2 * DISCONNECTS, processors=2)
     def test_random_disconnects_lose_nothing_and_repeat_what_they_may(self):
         seed = int(os.environ.get("HOLDFAST_SEED", random.getrandbits(32)))
@@ -70,6 +71,7 @@ class Disconnects(Fleet):
 
 
 class Restarts(Fleet):
+    @by_chance
     @needs(timeout=90 + 5 * RESTARTS, processors=2)
     def test_broker_restarts_with_session_kept_and_lost_lose_nothing(self):
         self.resume_sessions()
