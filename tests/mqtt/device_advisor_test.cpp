@@ -35,9 +35,7 @@ class DeviceAdvisor : public MqttTest {
         return {.broker = std::move(broker)};
     }
     void expect_refused(const CertificatePair& pair, const char* alert, const char* advice) {
-        ScriptedBroker::Options options;
-        options.tls = pair;
-        broker_ = std::make_unique<ScriptedBroker>(take_all, std::move(options));
+        serve(take_all, {.tls = pair});
         start(settings());
         EXPECT_TRUE(broker_->wait([&](const auto& log) {
             for (const BrokerEvent& event : log)
@@ -127,9 +125,7 @@ TEST_F(DeviceAdvisor, TLS_Large_Size_Server_Cert) {
     CertificateSpec large;
     for (int i = 0; i < 400; ++i)
         large.alternative_names += ",DNS:name-" + std::to_string(i) + ".example.org";
-    ScriptedBroker::Options options;
-    options.tls = ca_.issue("large", large);
-    broker_ = std::make_unique<ScriptedBroker>(take_all, std::move(options));
+    serve(take_all, {.tls = ca_.issue("large", large)});
     start(settings());
     EXPECT_TRUE(all_arrive(1));
 }

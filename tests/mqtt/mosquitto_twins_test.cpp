@@ -32,6 +32,13 @@ class MosquittoLib : public MqttTest {
         expect_delivered(5);
         EXPECT_EQ(broker_->connects(), 2);
     }
+    // What was not acknowledged comes again, as itself.
+    void qos1_disconnect() {
+        disconnect_after(1, [](Peer&, const Packet&) {});
+        EXPECT_EQ(sent_of(0), 2);
+        EXPECT_TRUE(readings(1).front().dup);
+        EXPECT_EQ(readings(1).front().id, readings(0).front().id);
+    }
     int sent_of(int reading) const {
         const auto all = readings();
         return static_cast<int>(std::count_if(
@@ -166,10 +173,7 @@ TEST_F(MosquittoLib, T03_publish_qos0) {
     EXPECT_TRUE(events(Kind::sent, PacketType::puback).empty());
 }
 TEST_F(MosquittoLib, T03_publish_c2b_qos1_disconnect) {
-    disconnect_after(1, [](Peer&, const Packet&) {});
-    EXPECT_EQ(sent_of(0), 2);
-    EXPECT_TRUE(readings(1).front().dup);
-    EXPECT_EQ(readings(1).front().id, readings(0).front().id);
+    qos1_disconnect();
 }
 TEST_F(MosquittoLib, T03_publish_c2b_qos1_len) {
     answer_lengths(1);
@@ -324,14 +328,11 @@ TEST_F(MosquittoBridge, T06_b2br_late_connection) {
     agent_->configure(settings(10));
     agent_->start();
     ASSERT_TRUE(agent_->wait_status("buffer", "readings", "10"));
-    ScriptedBroker::Options options;
-    options.tls = server_;
-    options.port = port;
-    broker_ = std::make_unique<ScriptedBroker>(take_all, std::move(options));
+    serve(take_all, {.port = port});
     expect_delivered(10);
 }
 TEST_F(MosquittoBridge, T06_b2br_disconnect_qos1) {
-    disconnect_after(1, [](Peer&, const Packet&) {});
+    qos1_disconnect();
 }
 TEST_F(MosquittoBridge, T06_b2br_disconnect_qos2) {
     disconnect_after(2, [](Peer& peer, const Packet& publish) { peer.answer(publish); });
@@ -402,10 +403,7 @@ TEST_F(MosquittoBridge, T15_persist_bridge_queue) {
     ASSERT_TRUE(agent_->wait_status("buffer", "readings", "50"));
     stop();
     EXPECT_THAT(agent_->command("buffer stat --json").output, ::testing::HasSubstr("\"readings\":50,"));
-    ScriptedBroker::Options options;
-    options.tls = server_;
-    options.port = port;
-    broker_ = std::make_unique<ScriptedBroker>(take_all, std::move(options));
+    serve(take_all, {.port = port});
     start({.version = MqttVersion::v3_1_1, .readings = 1});
     EXPECT_TRUE(all_arrive(50));
     EXPECT_TRUE(agent_->wait_status("forward", "acked_readings", "51"));

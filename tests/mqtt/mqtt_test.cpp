@@ -49,9 +49,8 @@ void MqttTest::TearDown() {
     agent_.reset();
 }
 
-ScriptedBroker& MqttTest::serve(ScriptedBroker::Script script) {
-    ScriptedBroker::Options options;
-    options.tls = server_;
+ScriptedBroker& MqttTest::serve(ScriptedBroker::Script script, ScriptedBroker::Options options) {
+    if (!options.tls) options.tls = server_;
     broker_ = std::make_unique<ScriptedBroker>(std::move(script), std::move(options));
     return *broker_;
 }

@@ -30,8 +30,8 @@ class MqttTest : public ::testing::Test {
     void SetUp() override;
     void TearDown() override;
 
-    // The broker that the agent will find.
-    ScriptedBroker& serve(ScriptedBroker::Script script);
+    // The broker that the agent will find; with our certificate unless the options name another.
+    ScriptedBroker& serve(ScriptedBroker::Script script, ScriptedBroker::Options options = {});
     AgentProcess& start(const AgentSettings& settings);
     AgentProcess& prepare(const AgentSettings& settings);  // without a start
     // Ends the agent in the orderly way.

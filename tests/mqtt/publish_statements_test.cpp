@@ -15,10 +15,7 @@ class PublishStatements : public Statements {
     void wrap_the_ids() {
         constexpr int count = 70'000;
         std::atomic<int> zeros = 0, first_id = 0, reused = 0, wraps = 0, acknowledged = 0;
-        ScriptedBroker::Options options;
-        options.tls = server_;
-        options.keep_events = false;
-        broker_ = std::make_unique<ScriptedBroker>(
+        serve(
             [&](Peer& peer) {
                 peer.accept();
                 const auto first = read_reading(peer);
@@ -40,7 +37,7 @@ class PublishStatements : public Statements {
                 peer.answer(*first);
                 peer.serve();
             },
-            std::move(options));
+            {.keep_events = false});
         AgentSettings fast = settings(count, {{"max_in_flight", "1000"}, {"ack_timeout", "\"1h\""}});
         fast.rate = 0;
         fast.buffer = {{"memory", "\"64MiB\""}};
