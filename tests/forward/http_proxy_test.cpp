@@ -16,6 +16,7 @@ namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using Class = LinkFailure::Class;
 using test::ScriptedServer;
 using test::TlsServer;
@@ -146,6 +147,30 @@ TEST_F(HttpProxyTest, PassesTheConnectionOnToANameThatOnlyItKnows) {
     EXPECT_TRUE(test::connects(request_through(proxy.access())));
     EXPECT_EQ(proxy.request(), "CONNECT broker.invalid:8883 HTTP/1.1\r\nHost: broker.invalid:8883\r\n\r\n");
     EXPECT_EQ(proxy.connections(), 1);
+}
+
+TEST_F(HttpProxyTest, WildcardInTheCertificateStandsForOneLevel) {
+    const TlsServer server({.pair = pair_for("DNS:*.site.invalid")}, &test::answer_connect);
+    const Proxy proxy(server.port());
+    EXPECT_TRUE(test::connects(request_through(proxy.access(), "broker.site.invalid")));
+}
+
+TEST_F(HttpProxyTest, WildcardInTheCertificateStandsForNeitherTwoLevelsNorNone) {
+    const TlsServer server({.pair = pair_for("DNS:*.site.invalid")});
+    const Proxy proxy(server.port());
+    for (const char* name : {"a.broker.site.invalid", "site.invalid"}) {
+        const LinkFailure failure = test::try_to_connect(request_through(proxy.access(), name));
+        EXPECT_EQ(failure.kind, Class::person);
+        EXPECT_THAT(failure.text, HasSubstr("is for *.site.invalid, not "s + name));
+    }
+    EXPECT_EQ(server.application_bytes(), 0u);
+}
+
+TEST_F(HttpProxyTest, WildcardForAWholeTopLevelIsRefused) {
+    const TlsServer server({.pair = pair_for("DNS:*.invalid")});
+    const Proxy proxy(server.port());
+    EXPECT_THAT(test::try_to_connect(request_through(proxy.access())).text,
+                HasSubstr("is for *.invalid, not broker.invalid"));
 }
 
 TEST_F(HttpProxyTest, IsToldAnIpv6AddressInBracketsAndTheCredentials) {
