@@ -304,6 +304,23 @@ TEST(Forwarder, LogsAFailureOnceAndItsCountAtRecovery) {
     EXPECT_EQ(stage.forwarder.status().last_error, "");
 }
 
+TEST(Forwarder, KeepsTryingForAWeekAndThenDelivers) {
+    const BrokerConfig config = without_status();
+    ForwarderStage stage(config);
+    (void)stage.until_attempt();
+    const MonoTime end = stage.clock.now() + 7 * 24h;
+    while (stage.clock.now() < end) {
+        stage.tell(transport::ConnectFailed{passing()});
+        EXPECT_LE(stage.until_attempt(), config.backoff_max);
+    }
+    EXPECT_GT(stage.connects.size(), 7U * 24 * 12) << "an attempt in five minutes at the least";
+    EXPECT_EQ(stage.log.entries().size(), 1U) << stage.log.text();
+    stage.tell(transport::Connected{});
+    stage.offer({1});
+    stage.deliver(1);
+    EXPECT_THAT(stage.acknowledged, ElementsAre(1));
+}
+
 TEST(Forwarder, TellsTheBufferOfEachChangeOfTheLink) {
     ForwarderStage stage;
     stage.connect();
