@@ -14,13 +14,13 @@ namespace holdfast::test {
 inline constexpr auto day = std::chrono::seconds(24 * 3600);
 
 // What a case is made from: the CA that the agent trusts, another one, and what the agent is told.
-struct Bench {
+struct TlsStage {
     TempDir directory;
     CertificateAuthority ca{directory, "Trusted CA"};
     CertificateAuthority other_ca{directory, "Other CA"};
     TlsConfig tls;
 
-    Bench() { tls.ca_file = ca.file(); }
+    TlsStage() { tls.ca_file = ca.file(); }
 };
 
 inline ConnectRequest request_to(std::uint16_t port, const TlsConfig& tls,
@@ -58,12 +58,12 @@ inline testing::AssertionResult connects(const ConnectRequest& request) {
     return testing::AssertionFailure() << (failed ? failed->failure.text : "no answer");
 }
 
-// A test of connections that has a bench; Paho may write to a connection that is gone.
+// A test of connections that has a stage; Paho may write to a connection that is gone.
 class TlsTest : public ::testing::Test {
   protected:
     void SetUp() override { ::signal(SIGPIPE, SIG_IGN); }
 
-    Bench bench_;
+    TlsStage stage_;
 };
 
 }  // namespace holdfast::test

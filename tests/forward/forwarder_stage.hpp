@@ -43,9 +43,9 @@ inline LinkFailure version() {
 }
 
 // A forwarder with a clock, a log, and a record of what it asked for.
-class Bench {
+class ForwarderStage {
   public:
-    explicit Bench(BrokerConfig config = without_status(), std::uint64_t seed = 1)
+    explicit ForwarderStage(BrokerConfig config = without_status(), std::uint64_t seed = 1)
         : forwarder(config, {"gw-17", "1.0", 0xAB, 0, TimestampUnit::milliseconds}, log, seed) {
         forwarder.start(clock.now());
         step();
