@@ -46,14 +46,17 @@ class DeviceAdvisor : public MqttTest {
         EXPECT_TRUE(agent_->wait_logged(advice));
         EXPECT_EQ(broker_->connects(), 0);
     }
-    // From the end of each connection to the next CONNECT, as the broker sees it.
+    // From the end of each connection to the next CONNECT, as the broker sees it. Attempts that did not come
+    // as far as a CONNECT, on a busy machine, are a part of the gap.
     Gaps gaps() const {
         Gaps found;
         std::optional<std::chrono::steady_clock::time_point> ended;
+        std::set<int> connected;
         for (const BrokerEvent& event : broker_->log()) {
-            if (event.kind == Kind::closed) ended = event.time;
-            if (event.kind != Kind::received || event.packet->type != PacketType::connect || !ended) continue;
-            found.push_back(std::chrono::duration<double>(event.time - *ended).count());
+            if (event.kind == Kind::closed && connected.contains(event.connection)) ended = event.time;
+            if (event.kind != Kind::received || event.packet->type != PacketType::connect) continue;
+            connected.insert(event.connection);
+            if (ended) found.push_back(std::chrono::duration<double>(event.time - *ended).count());
         }
         return found;
     }
@@ -66,7 +69,7 @@ class DeviceAdvisor : public MqttTest {
             agent_.reset();
             serve([&](Peer& peer) { peer.number() < gaps_per_round ? end(peer) : take_all(peer); });
             start(settings(broker));
-            ASSERT_TRUE(broker_->wait_connects(gaps_per_round + 1, 60s));
+            ASSERT_TRUE(wait_received(PacketType::connect, gaps_per_round + 1));
             ASSERT_TRUE(wait_received(PacketType::publish));
             const Gaps round = gaps();
             ASSERT_EQ(round.size(), static_cast<std::size_t>(gaps_per_round));
@@ -187,7 +190,7 @@ TEST_F(DeviceAdvisor, MQTT_Publish_Retry_No_Puback_ByANewConnection) {
             (void)read_reading(peer);
             return;
         }
-        if (peer.number() == 2) return peer.serve();
+        if (peer.number() >= 2) return peer.serve();
         (void)read_reading(peer);
         peer.read_to_end();
     });
@@ -230,7 +233,7 @@ TEST_F(DeviceAdvisor, MQTT_Expired_Persistent_Session) {
 }
 
 TEST_F(DeviceAdvisor, MQTT_Connect_Jitter_Backoff_Retries) {
-    expect_growing_jitter([](Peer& peer) { peer.read_to_end(); }, {{"connect_timeout", "\"100ms\""}});
+    expect_growing_jitter([](Peer& peer) { peer.read_to_end(); }, {{"connect_timeout", "\"200ms\""}});
 }
 TEST_F(DeviceAdvisor, MQTT_Connect_Exponential_Backoff_Retries) {
     expect_growing_jitter([](Peer& peer) { peer.send_connack(0x89); });
