@@ -57,14 +57,6 @@ int stat(const Arguments& arguments) {
     return print(arguments.json ? *answer + "\n" : *answer) ? done : failed;
 }
 
-Result<std::string> to_json(PayloadEncoder& encoder, const Batch& batch) {
-    const auto body = decode_body(batch.header.kind, batch.body);
-    if (!body) return body.error();
-    auto payload = encoder.encode(batch.header, *body);
-    if (!payload) return payload.error();
-    return std::move(payload->json) + "\n";
-}
-
 int export_running(const Arguments& arguments) {
     bool printed = true;
     const auto listed = each_listed(arguments.places.control_socket(), [&](std::string_view line) {
@@ -86,9 +78,9 @@ int export_file(const Arguments& arguments) {
     bool printed = true;
     std::uint64_t undecodable = 0;
     file->each([&](Batch& batch) {
-        const auto line = to_json(encoder, batch);
-        if (line)
-            printed = print(*line);
+        const auto payload = encoder.encode(batch);
+        if (payload)
+            printed = print(payload->json + "\n");
         else
             undecodable += 1;
         return printed;
@@ -110,7 +102,7 @@ int check_file(const Arguments& arguments) {
     PayloadEncoder encoder({});
     std::uint64_t undecodable = 0;
     file->each([&](Batch& batch) {
-        undecodable += to_json(encoder, batch) ? 0 : 1;
+        undecodable += encoder.encode(batch) ? 0 : 1;
         return true;
     });
     auto problems = file->problems();

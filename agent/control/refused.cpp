@@ -31,10 +31,7 @@ std::string_view kind_text(BatchKind kind) {
 }
 
 std::optional<std::string> payload_of(const RefusedMessage& message, const PayloadIdentity& identity) {
-    const auto body = decode_body(message.batch.header.kind, message.batch.body);
-    if (!body) return std::nullopt;
-    PayloadEncoder encoder(identity);
-    auto payload = encoder.encode(message.batch.header, *body);
+    auto payload = PayloadEncoder(identity).encode(message.batch);
     if (!payload) return std::nullopt;
     return std::move(payload->json);
 }
