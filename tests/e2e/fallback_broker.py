@@ -22,11 +22,13 @@ class FallbackBroker(Listener):
         try:
             client = self._context.wrap_socket(connection, server_side=True)
             first = client.recv(4096)
+            if not first:
+                return
             name = first.find(b"\x00\x04MQTT")
             if first[name + 6] == 5:
                 self.refused += 1
                 client.sendall(self._refusal)
-                client.close()
+                client.unwrap().close()
                 return
             backend = socket.create_connection(("127.0.0.1", self._backend_port))
             backend.sendall(first)

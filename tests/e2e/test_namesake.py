@@ -85,9 +85,9 @@ class NamesakeCheck(EndToEnd):
 
     @needs(timeout=90)
     def test_old_broker_that_just_closes_at_version_5_is_asked_by_the_version_it_speaks(self):
-        old = FallbackBroker(self.authority.server(), self.broker.port, CLOSE)
-        self.addCleanup(old.stop)
-        agent = self.make_agent(self.config([f"mqtts://localhost:{old.port}"]), started=False)
+        self.broker = FallbackBroker(self.server_pair, self.make_broker(tls=False).port, CLOSE)
+        self.addCleanup(self.broker.stop)
+        agent = self.make_agent(self.config(self.broker), started=False)
         other = Namesake(self, self.broker, paho.MQTTv311)
         self.check(agent, 1, "FAILED +client id: the broker closed the connection .* 3 times: perhaps another client")
         other.stop()
