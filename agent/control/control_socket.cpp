@@ -38,6 +38,12 @@ UniqueFd stream_socket(int flags) {
     return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
 }
 
+// Whoever asked has closed its end, and was told that there is no answer.
+bool asker_is_gone(const UniqueFd& socket) {
+    pollfd end{socket.get(), 0, 0};
+    return ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
+}
+
 // Also one who is too busy to take anybody in (EAGAIN).
 bool someone_listens(const sockaddr_un& address) {
     const UniqueFd probe = stream_socket(SOCK_NONBLOCK);
@@ -168,6 +174,8 @@ void ControlServer::read(Connection& connection) {
     if (connection.receive() == Connection::Next::done) return drop(connection);
     const std::size_t end = connection.request.find('\n');
     if (end == std::string::npos) return;
+    // What nobody waits for is not done late: it may be to delete everything.
+    if (asker_is_gone(connection.socket)) return drop(connection);
     ucred peer{.pid = 0, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
     socklen_t size = sizeof peer;
     (void)::getsockopt(connection.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);

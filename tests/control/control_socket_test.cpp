@@ -151,6 +151,17 @@ TEST_F(ControlSocketTest, AnAgentWithTooManyAskersIsNoneThatIsGone) {
     });
 }
 
+TEST_F(ControlSocketTest, WhatNobodyWaitsForIsNotDoneLate) {
+    std::vector<std::string> done;
+    serve([&](std::string_view request, uid_t) { return done.emplace_back(request); });
+    {
+        const UniqueFd impatient = connect_to(path_);
+        ASSERT_EQ(::send(impatient.get(), "purge\n", 6, MSG_NOSIGNAL), 6);
+    }
+    with_client([this] { EXPECT_TRUE(ask_agent(path_, "status")); });
+    EXPECT_EQ(done, std::vector<std::string>{"status"});
+}
+
 TEST_F(ControlSocketTest, ABusyAgentsSocketIsNotReplaced) {
     const FullQueue busy(path_);
     const auto second =
