@@ -28,7 +28,7 @@ class FallbackBroker(Listener):
             if first[name + 6] == 5:
                 self.refused += 1
                 client.sendall(self._refusal)
-                client.unwrap().close()
+                client.close()
                 return
             backend = socket.create_connection(("127.0.0.1", self._backend_port))
             backend.sendall(first)
