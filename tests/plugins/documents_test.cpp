@@ -23,6 +23,7 @@ std::vector<Documented> all_plugins() {
     return {{"system", &shipped_plugin("system")},
             {"simulator", &shipped_plugin("simulator")},
             {"exec", &shipped_plugin("exec")},
+            {"gpio", &shipped_plugin("gpio")},
             {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
