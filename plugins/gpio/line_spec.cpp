@@ -78,9 +78,10 @@ constexpr SpecItem<LineSpec> items[] = {
 void read_place(std::string_view word, LineSpec& line) {
     const auto parts = plugin_text::split_at_last(word, ':');
     const std::string_view place = parts ? parts->after : word;
+    const auto assignment = plugin_text::split_at_first(word, '=');
+    const std::string_view name = assignment ? assignment->before : word;
     for (const auto& item : items)
-        if (item.name ==
-            plugin_text::split_at_first(word, '=').value_or(plugin_text::SplitWord{word, {}}).before)
+        if (item.name == name)
             throw SpecError("it begins with the line, such as gpiochip0:17, and not with '" +
                             std::string(word) + "'");
     if (parts) line.chip = plugin_text::unquoted(parts->before);

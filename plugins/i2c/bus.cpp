@@ -64,14 +64,11 @@ Bus::Bus(const std::string& root, const std::string& bus, std::uint16_t address,
     : place_(find_bus(root, bus)), address_(address), control_(control), pause_(std::move(pause)) {
     where_ = hex(address) + " on " + place_.name;
     fd_ = device::Fd(::open(place_.node.c_str(), O_RDWR | O_CLOEXEC));
-    if (fd_.get() < 0) {
-        const int code = errno == ENOENT ? ENODEV : errno;
-        fail(code,
-             place_.node + " cannot be opened" +
-                 (code == ENODEV
-                      ? ": load the module i2c-dev; and may the service see it (operations.md, Sandbox)?"
-                      : ": may the service use it (operations.md, Sandbox)?"));
-    }
+    if (fd_.get() < 0 && errno == ENOENT)
+        fail(ENODEV, "there is no " + place_.node +
+                         ": load the module i2c-dev; and may the service see it (operations.md, Sandbox)?");
+    if (fd_.get() < 0)
+        fail(errno, place_.node + " cannot be opened: may the service use it (operations.md, Sandbox)?");
     // I2C_RDWR alone would not notice that a driver has the address (i2cdev_ioctl()).
     const int result = control_(fd_.get(), I2C_SLAVE, reinterpret_cast<void*>(std::uintptr_t{address}));
     if (result == -EBUSY) {

@@ -51,10 +51,8 @@ BusPlace place_of(const std::string& root, const std::string& name) {
 [[noreturn]] void refuse(const std::string& root, const std::string& bus,
                          const std::vector<std::string>& known) {
     std::string text = "there is no I2C bus '" + bus + "'";
-    if (known.empty())
-        fail(
-            ENODEV,
-            text + ", nor any other: is it switched on (dtparam=i2c_arm=on), and the module i2c-dev loaded?");
+    constexpr const char* hint = ": is it switched on (dtparam=i2c_arm=on), and the module i2c-dev loaded?";
+    if (known.empty()) fail(ENODEV, text + ", nor any other" + hint);
     text += ", only ";
     for (const std::string& name : known)
         text += (&name == &known.front() ? "" : ", ") + name + " (" + place_of(root, name).adapter + ")";
@@ -65,7 +63,6 @@ BusPlace place_of(const std::string& root, const std::string& name) {
 
 BusPlace find_bus(const std::string& root, const std::string& bus) {
     const auto known = bus_names(root);
-    std::string name = is_number(bus) ? "i2c-" + bus : bus;
     if (bus.starts_with("/")) {
         BusPlace place = place_of(root, bus.starts_with("/dev/i2c-") ? bus.substr(5) : "i2c-");
         place.node = root + bus;
@@ -73,6 +70,7 @@ BusPlace find_bus(const std::string& root, const std::string& bus) {
         if (::access(place.node.c_str(), F_OK) != 0) refuse(root, bus, known);
         return place;
     }
+    const std::string name = is_number(bus) ? "i2c-" + bus : bus;
     if (std::find(known.begin(), known.end(), name) != known.end()) return place_of(root, name);
     std::vector<BusPlace> found;
     for (const std::string& each : known)
