@@ -3,6 +3,7 @@
 #include <regex>
 #include <sstream>
 
+#include "i2c/chip.hpp"
 #include "plugin_files.hpp"
 
 namespace holdfast::test {
@@ -20,10 +21,9 @@ struct Documented {
 };
 
 std::vector<Documented> all_plugins() {
-    return {{"system", &shipped_plugin("system")},
-            {"simulator", &shipped_plugin("simulator")},
-            {"exec", &shipped_plugin("exec")},
-            {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
+    return {{"system", &shipped_plugin("system")}, {"simulator", &shipped_plugin("simulator")},
+            {"exec", &shipped_plugin("exec")},     {"gpio", &shipped_plugin("gpio")},
+            {"i2c", &shipped_plugin("i2c")},       {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -103,7 +103,7 @@ TEST(PluginDocuments, EveryOptionHasHelpAndADefaultAmongItsChoices) {
             const holdfast_option& option = plugin.descriptor->options[i];
             EXPECT_EQ(option.size, sizeof option);
             EXPECT_GT(std::string(option.help).size(), 10U) << option.key;
-            if (option.choices == nullptr) continue;
+            if (option.choices == nullptr || option.default_value == nullptr) continue;
             const std::string choices = "|" + std::string(option.choices) + "|";
             EXPECT_NE(choices.find("|" + std::string(option.default_value) + "|"), std::string::npos)
                 << option.key;
@@ -130,24 +130,43 @@ std::vector<DocumentedChannel> documented_channels(const std::string& readme) {
     return channels;
 }
 
-TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
+void expect_documented(const TestHost& host, const std::string& folder) {
     const std::string type_names[] = {"f64", "i64", "bool", "string"};
+    const auto documented = documented_channels(Documented{folder, nullptr}.file("README.md"));
+    for (const TestHost::DeclaredChannel& channel : host.channels) {
+        const bool found =
+            std::any_of(documented.begin(), documented.end(), [&](const DocumentedChannel& row) {
+                return std::regex_match(channel.name, row.name) && row.types == type_names[channel.type] &&
+                       row.unit == channel.unit;
+            });
+        EXPECT_TRUE(found) << folder << "/README.md lacks " << channel.name << " in " << channel.unit;
+    }
+}
+
+TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
     for (const std::string board : {"raspberry-pi-4", "x86-box"}) {
         TestHost host(shipped_plugin("system"));
         host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
         host.interval_us = 0;
         ASSERT_EQ(host.open(), 0);
         ASSERT_EQ(host.sample(), 0);
-        const auto documented = documented_channels(Documented{"system", nullptr}.file("README.md"));
-        for (const TestHost::DeclaredChannel& channel : host.channels) {
-            const bool found =
-                std::any_of(documented.begin(), documented.end(), [&](const DocumentedChannel& row) {
-                    return std::regex_match(channel.name, row.name) &&
-                           row.types == type_names[channel.type] && row.unit == channel.unit;
-                });
-            EXPECT_TRUE(found) << "system/README.md lacks " << channel.name << " in " << channel.unit;
-        }
+        expect_documented(host, "system");
         EXPECT_GT(host.channels.size(), 20U);
+    }
+}
+
+TEST(PluginDocuments, ReadmeOfI2cHasEveryChannelOfEveryChipAndEveryAddress) {
+    const std::string readme = Documented{"i2c", nullptr}.file("README.md");
+    for (const i2c_input::ChipKind& kind : i2c_input::chip_kinds()) {
+        if (kind.address == 0) continue;  // its channels are the user's
+        TestHost host(shipped_plugin("i2c"), {{"chip", kind.name}});
+        host.sensor_root = "/nonexistent";  // channels are declared before the bus is looked for
+        EXPECT_EQ(host.open(), -ENODEV);
+        expect_documented(host, "i2c");
+        EXPECT_GE(host.channels.size(), 2U);
+        const std::regex row("\\| `" + std::string(kind.name) + "` \\| [^|]+ \\| `" +
+                             i2c_input::hex(kind.address) + "` \\|");
+        EXPECT_TRUE(std::regex_search(readme, row)) << kind.name;
     }
 }
 
