@@ -24,6 +24,7 @@ std::vector<Documented> all_plugins() {
             {"simulator", &shipped_plugin("simulator")},
             {"exec", &shipped_plugin("exec")},
             {"hwmon", &shipped_plugin("hwmon")},
+            {"w1", &shipped_plugin("w1")},
             {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
@@ -157,6 +158,7 @@ TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
     expect_documented("hwmon", "raspberry-pi-4", 2);
     expect_documented("hwmon", "odroid-xu3", 21);
     expect_documented("hwmon", "x86-desktop", 37);
+    expect_documented("w1", "beaglebone-w1", 5);
 }
 
 }  // namespace
