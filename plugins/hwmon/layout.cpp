@@ -112,11 +112,16 @@ void add_chip(SensorFiles& files, const Device& chip, const std::string& word, c
     }
 }
 
-void add_zones(SensorFiles& files, const std::vector<sensors::ThermalZone>& zones, const Selection& selection,
-               std::vector<Sensor>& sensors) {
+std::vector<Device> as_devices(const std::vector<sensors::ThermalZone>& zones) {
     std::vector<Device> devices;
     for (const sensors::ThermalZone& zone : zones)
         devices.push_back({zone.directory, zone.directory + "/device", zone.type, ""});
+    return devices;
+}
+
+void add_zones(SensorFiles& files, const std::vector<sensors::ThermalZone>& zones, const Selection& selection,
+               std::vector<Sensor>& sensors) {
+    const std::vector<Device> devices = as_devices(zones);
     const auto words = sensors::device_words(files, devices, selection.naming);
     for (std::size_t i = 0; i < zones.size(); ++i) {
         const std::string channel = std::string(zones_chip) + "." + words[i];
@@ -130,15 +135,10 @@ void add_zones(SensorFiles& files, const std::vector<sensors::ThermalZone>& zone
 }  // namespace
 
 std::string present_devices(SensorFiles& files) {
-    std::string devices;
-    const auto add = [&](const std::string& directory, const std::string& name) {
-        devices += (devices.empty() ? "" : ", ") + directory.substr(directory.rfind('/') + 1) + " " + name;
-    };
-    for (const Device& chip : sensors::hwmon_chips(files))
-        add(chip.directory, chip.name);
-    for (const sensors::ThermalZone& zone : sensors::thermal_zones(files))
-        add(zone.directory, zone.type);
-    return devices;
+    std::vector<Device> devices = sensors::hwmon_chips(files);
+    const auto zones = as_devices(sensors::thermal_zones(files));
+    devices.insert(devices.end(), zones.begin(), zones.end());
+    return sensors::list_of(devices);
 }
 
 Layout read_layout(SensorFiles& files, const Selection& selection) {

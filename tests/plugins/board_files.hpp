@@ -26,7 +26,8 @@ class BoardFiles : public TempDir {
             } else if (entry.is_directory()) {
                 fs::create_directories(to);
             } else {
-                fs::copy_file(entry.path(), to, fs::copy_options::overwrite_existing);
+                fs::remove(to);
+                fs::copy_file(entry.path(), to);
             }
         }
     }

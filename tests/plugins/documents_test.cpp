@@ -25,6 +25,7 @@ std::vector<Documented> all_plugins() {
             {"exec", &shipped_plugin("exec")},
             {"hwmon", &shipped_plugin("hwmon")},
             {"w1", &shipped_plugin("w1")},
+            {"iio", &shipped_plugin("iio")},
             {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
@@ -159,6 +160,8 @@ TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
     expect_documented("hwmon", "odroid-xu3", 21);
     expect_documented("hwmon", "x86-desktop", 37);
     expect_documented("w1", "beaglebone-w1", 5);
+    expect_documented("iio", "raspberry-pi-iio", 7);
+    expect_documented("iio", "beaglebone-adc", 7);
 }
 
 }  // namespace

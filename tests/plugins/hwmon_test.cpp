@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "board_files.hpp"
-#include "plugin_files.hpp"
-#include "readings.hpp"
+#include "polled_input.hpp"
 
 namespace holdfast::test {
 namespace {
@@ -16,21 +14,10 @@ TestHost::Options select(const std::vector<std::string>& chips,
     return {{"chips", TestHost::list(chips)}, {"sensors", TestHost::list(sensors)}};
 }
 
-class Input {
+class Input : public PolledInput {
   public:
     explicit Input(const BoardFiles& board, TestHost::Options options = {})
-        : host_(shipped_plugin("hwmon"), std::move(options)) {
-        host_.sensor_root = board.path();
-        EXPECT_EQ(host_.open(), 0);
-    }
-    Numbers sample() {
-        EXPECT_EQ(host_.sample(), 0) << (host_.errors.empty() ? "" : host_.errors.back());
-        return host_.readings.empty() ? Numbers() : numbers(host_.readings.back());
-    }
-    TestHost& host() { return host_; }
-
-  private:
-    TestHost host_;
+        : PolledInput("hwmon", board, std::move(options)) {}
 };
 
 const std::string nct = "sys/class/hwmon/hwmon2/";
