@@ -21,9 +21,15 @@ struct Documented {
 };
 
 std::vector<Documented> all_plugins() {
-    return {{"system", &shipped_plugin("system")}, {"simulator", &shipped_plugin("simulator")},
-            {"exec", &shipped_plugin("exec")},     {"gpio", &shipped_plugin("gpio")},
-            {"i2c", &shipped_plugin("i2c")},       {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
+    return {{"system", &shipped_plugin("system")},
+            {"simulator", &shipped_plugin("simulator")},
+            {"exec", &shipped_plugin("exec")},
+            {"hwmon", &shipped_plugin("hwmon")},
+            {"w1", &shipped_plugin("w1")},
+            {"iio", &shipped_plugin("iio")},
+            {"gpio", &shipped_plugin("gpio")},
+            {"i2c", &shipped_plugin("i2c")},
+            {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -143,16 +149,26 @@ void expect_documented(const TestHost& host, const std::string& folder) {
     }
 }
 
+// The plugin on a board's files declares no channel that its README does not have.
+void expect_documented(const std::string& plugin, const std::string& board, std::size_t least_channels) {
+    TestHost host(shipped_plugin(plugin));
+    host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
+    host.interval_us = 0;
+    ASSERT_EQ(host.open(), 0);
+    ASSERT_EQ(host.sample(), 0);
+    expect_documented(host, plugin);
+    EXPECT_GE(host.channels.size(), least_channels);
+}
+
 TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
-    for (const std::string board : {"raspberry-pi-4", "x86-box"}) {
-        TestHost host(shipped_plugin("system"));
-        host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
-        host.interval_us = 0;
-        ASSERT_EQ(host.open(), 0);
-        ASSERT_EQ(host.sample(), 0);
-        expect_documented(host, "system");
-        EXPECT_GT(host.channels.size(), 20U);
-    }
+    expect_documented("system", "raspberry-pi-4", 20);
+    expect_documented("system", "x86-box", 20);
+    expect_documented("hwmon", "raspberry-pi-4", 2);
+    expect_documented("hwmon", "odroid-xu3", 21);
+    expect_documented("hwmon", "x86-desktop", 37);
+    expect_documented("w1", "beaglebone-w1", 5);
+    expect_documented("iio", "raspberry-pi-iio", 7);
+    expect_documented("iio", "beaglebone-adc", 7);
 }
 
 TEST(PluginDocuments, ReadmeOfI2cHasEveryChannelOfEveryChipAndEveryAddress) {

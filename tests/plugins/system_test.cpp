@@ -6,23 +6,13 @@
 #include <filesystem>
 
 #include "plugin_files.hpp"
+#include "readings.hpp"
 #include "support/temp_dir.hpp"
 
 namespace holdfast::test {
 namespace {
 
-using Numbers = std::map<std::string, double>;
-
 std::int64_t now_us = 0;  // what the input under test takes for the time
-
-Numbers numbers(const TestHost::Emitted& reading) {
-    Numbers numbers;
-    for (const auto& [name, value] : reading.values)
-        numbers[name] = std::holds_alternative<double>(value)
-                            ? std::get<double>(value)
-                            : static_cast<double>(std::get<std::int64_t>(value));
-    return numbers;
-}
 
 // A copy of a board's files, and the input on it.
 class Board {
@@ -65,15 +55,6 @@ class Board {
 // Disk space is that of the file system the test runs on: looked at elsewhere.
 const std::vector<std::string> all_but_disks = {"cpu",     "cores",       "memory", "load",    "diskio",
                                                 "network", "temperature", "uptime", "pressure"};
-
-void expect_equal(const Numbers& seen, const Numbers& expected) {
-    for (const auto& [name, value] : expected) {
-        ASSERT_EQ(seen.count(name), 1U) << "no " << name;
-        EXPECT_DOUBLE_EQ(seen.at(name), value) << name;
-    }
-    for (const auto& [name, value] : seen)
-        EXPECT_EQ(expected.count(name), 1U) << "unexpected " << name << " = " << value;
-}
 
 TEST(System, ReadsARaspberryPi4) {
     Board board("raspberry-pi-4", all_but_disks);
