@@ -39,13 +39,16 @@ std::string decimal(double number) {
 
 }  // namespace
 
+bool BufferSetup::is_possible(sensors::SensorFiles& files, const IioDevice& device) {
+    return files.exists({device.directory, "/buffer/enable"}) ||
+           files.exists({device.directory, "/buffer0/enable"});
+}
+
 BufferSetup::BufferSetup(sensors::SensorFiles& files, IioDevice device)
     : files_(files), device_(std::move(device)) {
     const bool is_old = files_.exists({device_.directory, "/scan_elements"});
     scan_directory_ = device_.directory + (is_old ? "/scan_elements" : "/buffer0");
     buffer_directory_ = device_.directory + (is_old ? "/buffer" : "/buffer0");
-    if (!files_.exists({buffer_directory_, "/enable"}))
-        fail(EIO, device_.word + ": the device has no buffer: use mode = \"poll\"");
 }
 
 void BufferSetup::start(const BufferOptions& options, const sensors::Patterns& channels) {

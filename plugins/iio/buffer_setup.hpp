@@ -22,6 +22,10 @@ struct BufferOptions {
 
 class BufferSetup {
   public:
+    // Whether the device can capture at all.
+    static bool is_possible(sensors::SensorFiles& files, const IioDevice& device);
+
+    // Of a device that can capture.
     BufferSetup(sensors::SensorFiles& files, IioDevice device);
 
     // Has the selected channels and the timestamp captured, and the capture begin. Throws a system_error,

@@ -52,8 +52,12 @@ int Iio::sample() {
 
 int Iio::look_for_captures() {
     std::exception_ptr failure;
-    const auto devices = find_devices(files_, selection_);
-    for (const IioDevice& device : devices) {
+    std::string without_buffer;
+    for (const IioDevice& device : find_devices(files_, selection_)) {
+        if (!BufferSetup::is_possible(files_, device)) {
+            without_buffer += (without_buffer.empty() ? "" : ", ") + device.word;
+            continue;
+        }
         const bool runs = std::any_of(captures_.begin(), captures_.end(), [&](const auto& capture) {
             return capture->number() == device.number;
         });
@@ -70,6 +74,8 @@ int Iio::look_for_captures() {
     // Those that run go on; what failed is tried again at the next sample.
     if (!captures_.empty()) return -EAGAIN;
     if (failure) std::rethrow_exception(failure);
+    if (!without_buffer.empty())
+        plugin::fail(EIO, "no device can capture: " + without_buffer + " has no buffer; use mode = \"poll\"");
     const std::string present = present_devices(files_);
     plugin::fail(ENODEV, present.empty()
                              ? "there is no device below " + files_.path({"/sys/bus/iio/devices"}) +

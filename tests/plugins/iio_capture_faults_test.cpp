@@ -17,7 +17,7 @@ TEST(IioCaptureFaults, SaysWhatIsNotAsItShouldBe) {
         {[&](const BoardFiles& b) { b.remove("dev"); }, ENODEV,
          "/dev/iio:device1: No such file or directory"},
         {[&](const BoardFiles& b) { b.remove(edison + "buffer"); }, EIO,
-         "has no buffer: use mode = \"poll\""},
+         "ads7951 has no buffer; use mode = \"poll\""},
         {[&](const BoardFiles& b) { b.break_file(edison + "buffer/enable"); }, EIO,
          "enable: Input/output error"},
         {[&](const BoardFiles& b) { b.break_file(elements + "in_voltage0_en"); }, EIO,
@@ -57,6 +57,15 @@ TEST(IioCaptureFaults, SaysWhatIsNotAsItShouldBe) {
         const DeviceFile again(board, "iio:device1");
         EXPECT_EQ(rig.iio().sample(), -EAGAIN) << each.text;
     }
+}
+
+TEST(IioCaptureFaults, LeavesOutDevicesThatCannotCapture) {
+    const BoardFiles board("raspberry-pi-iio");
+    const DeviceFile device(board, "iio:device1");
+    Rig rig(board, buffered());
+    EXPECT_EQ(rig.iio().sample(), -EAGAIN);
+    EXPECT_EQ(rig.host().watched.size(), 1U);
+    EXPECT_TRUE(rig.host().errors.empty());
 }
 
 TEST(IioCaptureFaults, SetsNoRateWhereThereIsNone) {
