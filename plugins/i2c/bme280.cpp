@@ -35,7 +35,7 @@ class Bme280 final : public Chip {
         : has_humidity_(has == Has::pressure_and_humidity),
           temperature_(host.channel<double>("temperature", "Cel")),
           pressure_(host.channel<double>("pressure", "Pa")) {
-        if (has_humidity_) humidity_ = host.channel<double>("humidity", "%");
+        if (has_humidity_) humidity_ = host.channel<double>("humidity", "%RH");
     }
 
     void begin(Bus& bus) override {

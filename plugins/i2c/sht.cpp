@@ -52,7 +52,7 @@ class Sht final : public Chip {
     Sht(const plugin::Host& host, const Model& model)
         : model_(model),
           temperature_(host.channel<double>("temperature", "Cel")),
-          humidity_(host.channel<double>("humidity", "%")) {}
+          humidity_(host.channel<double>("humidity", "%RH")) {}
 
     void begin(Bus& bus) override {
         bus.require(I2C_FUNC_I2C);

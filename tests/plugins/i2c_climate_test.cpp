@@ -15,7 +15,7 @@ TEST(I2cSht3x, MeasuresOnceASampleAndWaitsForIt) {
     EXPECT_NEAR(seen.get<double>("temperature"), 25, 0.002);
     EXPECT_NEAR(seen.get<double>("humidity"), 50, 0.001);
     EXPECT_EQ(seen.get<std::int64_t>("bus_errors"), 0);
-    EXPECT_EQ(units(board.host), (Units{{"temperature", "Cel"}, {"humidity", "%"}, {"bus_errors", ""}}));
+    EXPECT_EQ(units(board.host), (Units{{"temperature", "Cel"}, {"humidity", "%RH"}, {"bus_errors", ""}}));
 }
 
 TEST(I2cSht3x, AsksAgainAfterAWrongChecksum) {
@@ -131,7 +131,7 @@ TEST(I2cBme280, ReadsHumidityToo) {
     EXPECT_NEAR(seen.get<double>("temperature"), 25.08, 0.005);
     EXPECT_NEAR(seen.get<double>("pressure"), 100653.27, 0.01);
     EXPECT_NEAR(seen.get<double>("humidity"), 69.65, 0.02);
-    EXPECT_EQ(units(board.host).at("humidity"), "%");
+    EXPECT_EQ(units(board.host).at("humidity"), "%RH");
 }
 
 TEST(I2cBme280, SaysWhichChipIsThereInstead) {
