@@ -26,8 +26,8 @@ class Tally:
     def __init__(self, messages):
         self.numbers = defaultdict(set)  # by the simulator's run
         self.payloads = {}               # by id
-        self.gaps = []
-        self.readings = []
+        self.gaps = []                   # each once
+        self.readings = []               # as often as they came
         for message in messages:
             self._add(message.payload)
 
@@ -36,11 +36,13 @@ class Tally:
         if not match:
             raise AssertionError(f"no message of the contract: {payload[:400]!r}")
         body = json.loads(payload)
+        came_before = body["id"] in self.payloads
         known = self.payloads.setdefault(body["id"], payload)
         if known != payload:
             raise AssertionError(f"two different messages with the id {body['id']}: {known[:200]!r} {payload[:200]!r}")
         if "gap" in body:
-            self.gaps.append(body["gap"])
+            if not came_before:
+                self.gaps.append(body["gap"])
             return
         for reading in body["readings"]:
             self.readings.append(reading)
