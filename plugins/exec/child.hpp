@@ -5,32 +5,16 @@
 #pragma once
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../device/fd.hpp"
+
 namespace exec_input {
 
-// Owns a file descriptor and closes it.
-class Fd {
-  public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-
-  private:
-    int fd_ = -1;
-};
+using device::Fd;
 
 struct Command {
     std::vector<std::string> arguments;  // the program first, looked for in PATH; at least one

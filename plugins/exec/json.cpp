@@ -1,9 +1,11 @@
 #include <algorithm>
 
-#include "number.hpp"
+#include "../text/number.hpp"
 #include "record.hpp"
 
 namespace exec_input {
+
+using plugin_text::to_number;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "number.hpp"
+#include "../text/number.hpp"
 #include "record.hpp"
 
 namespace exec_input {

@@ -1,7 +1,10 @@
-#include "number.hpp"
+#include "../text/number.hpp"
 #include "record.hpp"
 
 namespace exec_input {
+
+using plugin_text::to_number;
+using plugin_text::trimmed;
 
 void parse_value(std::string_view line, Record& record) {
     std::string_view text = trimmed(line);

@@ -1,4 +1,4 @@
-// Numbers in lines.
+// Numbers in text, for the bundled plugins.
 #pragma once
 
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace exec_input {
+namespace plugin_text {
 
 // The whole text as a finite number in decimal notation, or an integer of the type; none when it is not, or
 // out of range.
@@ -27,4 +27,4 @@ inline std::string_view trimmed(std::string_view text) {
     return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
 }
 
-}  // namespace exec_input
+}  // namespace plugin_text
