@@ -3,7 +3,6 @@
 
 #include "counters.hpp"
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

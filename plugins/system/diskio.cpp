@@ -1,7 +1,6 @@
 // Traffic of whole disks: /proc/diskstats.
 #include "counters.hpp"
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

@@ -1,6 +1,5 @@
 // Load averages and the time since boot: /proc/loadavg, /proc/uptime.
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

@@ -1,6 +1,5 @@
 // Memory and swap space: /proc/meminfo.
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

@@ -1,7 +1,6 @@
 // Traffic of network interfaces: /proc/net/dev.
 #include "counters.hpp"
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

@@ -1,6 +1,5 @@
 // Pressure stall information, how long work waited for want of something: /proc/pressure.
 #include "source.hpp"
-#include "text.hpp"
 
 namespace system_input {
 

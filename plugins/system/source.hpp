@@ -10,10 +10,22 @@
 #include <span>
 #include <string_view>
 
-#include "sensor_files.hpp"
-#include "values.hpp"
+#include "sensors/sensor_files.hpp"
+#include "sensors/text.hpp"
+#include "sensors/values.hpp"
 
 namespace system_input {
+
+using sensors::channel_word;
+using sensors::Parts;
+using sensors::SensorFiles;
+using sensors::take_line;
+using sensors::take_number;
+using sensors::take_until;
+using sensors::take_word;
+using sensors::to_number;
+using sensors::UniqueNames;
+using sensors::Values;
 
 class Source {
   public:

@@ -10,9 +10,7 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "sensor_files.hpp"
 #include "source.hpp"
-#include "values.hpp"
 
 namespace system_input {
 

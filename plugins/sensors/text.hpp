@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace system_input {
+namespace sensors {
 
 // Takes what stands before `separator` off the front of `text`, and the separator with it.
 inline std::string_view take_until(std::string_view& text, char separator) {
@@ -42,4 +42,4 @@ std::optional<Number> take_number(std::string_view& text) {
     return to_number<Number>(take_word(text));
 }
 
-}  // namespace system_input
+}  // namespace sensors

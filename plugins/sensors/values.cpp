@@ -1,8 +1,8 @@
-#include "values.hpp"
+#include "sensors/values.hpp"
 
 #include <algorithm>
 
-namespace system_input {
+namespace sensors {
 
 void Values::clear() {
     reading_.clear();
@@ -14,6 +14,10 @@ void Values::set(Name name, const char* unit, double value) {
 }
 
 void Values::set(Name name, const char* unit, std::int64_t value) {
+    put(name, unit, value);
+}
+
+void Values::set(Name name, const char* unit, bool value) {
     put(name, unit, value);
 }
 
@@ -63,4 +67,4 @@ bool UniqueNames::is_taken(std::string_view name) const {
     return std::find(taken_.begin(), taken_.end(), name) != taken_.end();
 }
 
-}  // namespace system_input
+}  // namespace sensors

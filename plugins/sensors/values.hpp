@@ -11,7 +11,7 @@
 
 #include <holdfast/plugin.hpp>
 
-namespace system_input {
+namespace sensors {
 
 class Values {
   public:
@@ -25,6 +25,7 @@ class Values {
     // one for which the agent takes no more channels (said once in the log).
     void set(Name name, const char* unit, double value);
     void set(Name name, const char* unit, std::int64_t value);
+    void set(Name name, const char* unit, bool value);
     const holdfast::plugin::Reading& reading() const { return reading_; }
 
   private:
@@ -60,4 +61,4 @@ class UniqueNames {
 
 std::string channel_word(std::string_view raw);
 
-}  // namespace system_input
+}  // namespace sensors
