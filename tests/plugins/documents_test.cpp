@@ -23,6 +23,7 @@ std::vector<Documented> all_plugins() {
     return {{"system", &shipped_plugin("system")},
             {"simulator", &shipped_plugin("simulator")},
             {"exec", &shipped_plugin("exec")},
+            {"file", &shipped_plugin("file")},
             {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
