@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "plugin_files.hpp"
+#include "system/source.hpp"
 
 namespace holdfast::test {
 namespace {
@@ -134,7 +135,11 @@ std::vector<DocumentedChannel> documented_channels(const std::string& readme) {
 TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
     const std::string type_names[] = {"f64", "i64", "bool", "string"};
     for (const std::string board : {"raspberry-pi-4", "x86-box"}) {
-        TestHost host(shipped_plugin("system"));
+        std::vector<std::string> groups;
+        for (const system_input::Group& group : system_input::groups())
+            groups.emplace_back(group.name);
+        TestHost host(shipped_plugin("system"),
+                      {{"collect", TestHost::list(groups)}, {"processes", TestHost::list({"systemd"})}});
         host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
         host.interval_us = 0;
         ASSERT_EQ(host.open(), 0);
