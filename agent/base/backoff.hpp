@@ -1,7 +1,7 @@
 // How long to wait before the next attempt: full jitter, so that a thousand gateways that lost the same
-// broker do not come back in the same second. The n-th wait is uniform in [floor, min(max, initial * 1.5^n)].
-// It grows by half and not to the double, so that a dozen attempts fit five minutes even when each of them is
-// only given up after ten seconds: AWS IoT Device Advisor waits that long for them.
+// broker do not come back in the same second. A wait is random below a bound, which begins at `initial` and
+// grows by half with each, up to `max`; and not to the double, so that a dozen attempts fit five minutes even
+// when each is only given up after ten seconds: AWS IoT Device Advisor waits that long for them.
 #pragma once
 
 #include <chrono>

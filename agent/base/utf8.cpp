@@ -43,6 +43,13 @@ bool is_utf8(std::string_view text) {
     return all_code_points(text, [](std::uint32_t) { return true; });
 }
 
+std::string_view first_bytes(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return text;
+    while (most > 0 && (static_cast<std::uint8_t>(text[most]) & 0xC0) == 0x80)
+        --most;
+    return text.substr(0, most);
+}
+
 bool is_plain_text(std::string_view text) {
     return all_code_points(text, [](std::uint32_t c) { return c >= 0x20 && !(c >= 0x7F && c <= 0x9F); });
 }

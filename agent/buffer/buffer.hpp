@@ -62,6 +62,8 @@ struct Listing {
 struct RefusedMessage {
     Batch batch;
     Refusal refusal;
+    // On the disk: of the batch only seq, id, priority and count are known, from its mark.
+    bool damaged = false;
 };
 
 // Those that are set aside, by seq.
@@ -109,8 +111,8 @@ class Buffer {
     // The one with that id; none: it is not set aside.
     virtual Result<std::optional<RefusedMessage>> find_refused(std::uint64_t message_seq) = 0;
     // Offers those again with the same id and bytes, or drops them, counted and with gap records; all that
-    // are set aside when none is named. Returns the readings. Fails with gone, and does nothing, when one of
-    // them is not set aside; with retry when the disk can't be written.
+    // are set aside when none is named. Returns how many, and their readings. Fails with gone, and does
+    // nothing, when one of them is not set aside; with retry when the disk can't be written.
     virtual Result<Totals> settle_refused(RefusedVerdict verdict,
                                           const std::vector<std::uint64_t>& message_seqs) = 0;
     // Does what is due now: commits, spills, shrinks. Returns when it wants to be called next; none: when

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 
-#include "base/unique_fd.hpp"
 #include "buffer/buffer.hpp"
 
 namespace holdfast {
@@ -174,6 +173,26 @@ Result<std::vector<std::string>> quick_check(const std::filesystem::path& file) 
     });
     if (!done) return done.error();
     return lines;
+}
+
+// What SQLite calls an exclusive lock: the bytes that it locks there (sqlite.org/lockingv3.html,
+// PENDING_BYTE in its os.h). They belong to the open file and not to the process, so that no other close()
+// lets them go.
+Result<UniqueFd> lock_alone(const std::filesystem::path& file) {
+    constexpr off_t first_locked = 0x4000'0000;
+    constexpr off_t locked_bytes = 512;
+    UniqueFd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd) return system_error(Error::Kind::retry, "cannot open " + file.string(), errno);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = first_locked;
+    lock.l_len = locked_bytes;
+    if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return fd;
+    if (errno == EAGAIN || errno == EACCES)
+        return Error{Error::Kind::retry, file.string() + ": an agent that runs holds it: stop it first",
+                     errno};
+    return system_error(Error::Kind::retry, "cannot lock " + file.string(), errno);
 }
 
 Result<void> Database::execute(const char* sql) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "buffer/counting_vfs.hpp"
 
 struct sqlite3;
@@ -102,6 +103,10 @@ class Database {
 // What SQLite's quick_check says of a file that nobody has open: lines of what is wrong, none when it is
 // sound. Changes nothing.
 Result<std::vector<std::string>> quick_check(const std::filesystem::path& file);
+
+// As long as the descriptor is open nobody else has the database open; nothing is read, so that it may be
+// damaged. Fails with retry when somebody has it open now.
+Result<UniqueFd> lock_alone(const std::filesystem::path& file);
 
 // Rolls back unless it was committed.
 class Transaction {

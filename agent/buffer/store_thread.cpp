@@ -142,26 +142,24 @@ BufferStatus StoreThread::status() const {
 
 void StoreThread::run() {
     std::vector<Message> messages;
-    Inbox nothing;
-    MonoTime due = settle(nothing);
+    Inbox taken;
+    MonoTime due = settle(taken);
     do {
         mailbox_.take(messages, due, messages_worth_a_turn);
-        if (!handle(messages)) break;
-        due = settle(nothing);
+        if (!handle(messages, taken)) break;
+        due = settle(taken);
     } while (true);
     closed_ = buffer_->close();
-    publish_state(nothing);
+    publish_state(taken);
 }
 
-bool StoreThread::handle(std::vector<Message>& messages) {
-    Inbox taken;
+bool StoreThread::handle(std::vector<Message>& messages, Inbox& taken) {
     std::size_t handled = 0;
     bool go_on = true;
     for (Message& message : messages) {
         go_on = handle(message, taken) && go_on;
         if (++handled % messages_per_turn == 0) settle(taken);
     }
-    publish_state(taken);
     return go_on;
 }
 

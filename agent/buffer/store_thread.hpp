@@ -120,7 +120,7 @@ class StoreThread final : public BatchSource {
 
     void run();
     // Works off what was taken; false when it was told to stop.
-    bool handle(std::vector<Message>& messages);
+    bool handle(std::vector<Message>& messages, Inbox& taken);
     bool handle(Message& message, Inbox& taken);
     bool handle_question(const Message& message);
     void answer(Answer answer);

@@ -6,10 +6,8 @@ namespace holdfast {
 namespace {
 
 constexpr Priority best_first[] = {Priority::high, Priority::normal, Priority::low};
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
 
 constexpr std::size_t read_ahead_rows = 64;
-constexpr std::size_t most_deletes = 1'000;
 constexpr std::chrono::seconds room_look_interval{1};
 constexpr std::int64_t shrink_pages = 256;    // in one step
 constexpr std::int64_t worth_shrinking = 64;  // free pages
@@ -400,9 +398,7 @@ std::optional<MonoTime> StoredBuffer::look_for_room() {
         const auto under_way = static_cast<std::int64_t>(2 * (inbox_limit(config_).count + unstored_bytes_));
         wait = wait || held_back_ || (free && *free < BatchDatabase::pages_for(under_way) + extra_pages_);
         // What a broker acknowledges at once needs no disk that others have filled.
-        const bool on_disk =
-            std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches > 0; });
-        if (!must_store() && !on_disk && database_->limited_by_disk())
+        if (!must_store() && !has_backlog() && database_->limited_by_disk())
             wait = memory_bytes_ > config_.memory.count / 2;
     }
     if (wait != std::exchange(inputs_wait_, wait)) {
@@ -421,16 +417,22 @@ std::size_t StoredBuffer::first_unstored_bytes() {
     return 0;
 }
 
+// Rows that are not only set aside.
+bool StoredBuffer::has_backlog() const {
+    std::uint64_t rows = 0;
+    for (const Lane& own : lanes_)
+        rows += own.disk.batches;
+    return rows > database_->refused().rows().size();
+}
+
 // Once the backlog is gone, the file gives back its room in steps that leave time for what comes in between.
 std::optional<MonoTime> StoredBuffer::shrink_if_idle() {
     end_episode_if_over();
     const auto unused = database_->unused_pages();
     if (!unused) return std::nullopt;
-    const bool empty =
-        std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& own) { return own.disk.batches == 0; });
     const std::int64_t pages = database_->file_pages();
     const bool wanted = *unused >= worth_shrinking &&
-                        (empty || *unused > pages / 2 || pages > database_->budget().database_pages);
+                        (!has_backlog() || *unused > pages / 2 || pages > database_->budget().database_pages);
     if (!wanted && !(shrinking_ && *unused > 0)) {
         if (!std::exchange(shrinking_, false)) return std::nullopt;
         if (auto done = database_->truncate_wal(); !done) database_failed(done.error());
@@ -454,57 +456,6 @@ void StoredBuffer::end_episode_if_over() {
     extra_pages_ = 0;
     for (Lane& own : lanes_)
         own.thinning = {};
-}
-
-BufferStatus StoredBuffer::status() const {
-    BufferStatus status;
-    status.batches = unstored_batches_;
-    status.in_memory_readings = unstored_readings_;
-    const auto older = [&](std::int64_t wall_us, std::int64_t arrived_s) {
-        const std::int64_t age_s = lived_s() - arrived_s;
-        status.oldest_wall_us = status.oldest_wall_us ? std::min(*status.oldest_wall_us, wall_us) : wall_us;
-        status.oldest_age_s = status.oldest_age_s ? std::max(*status.oldest_age_s, age_s) : age_s;
-    };
-    const auto held = [&](const BatchHeader& header) {
-        if (header.kind == BatchKind::gap) return;
-        older(header.first_us + header.wall_offset_us, header.arrived_s);
-    };
-    for (const auto& [key, gap] : gaps_.gaps())
-        if (!gap.stored) status.batches += 1;
-    for (const auto& [seq, lent] : lent_)
-        held(lent.batch.header);
-    for (const Lane& own : lanes_) {
-        status.batches += std::max(own.disk.batches, own.acked.size()) - own.acked.size();
-        // The count of a damaged row may be wrong.
-        status.committed_readings += std::max(own.disk.readings, own.acked_readings) - own.acked_readings;
-        if (own.disk.batches > own.acked.size() && own.oldest_wall_us)
-            older(*own.oldest_wall_us, own.oldest_arrived_s);
-        if (!own.live.empty()) held(own.live.begin()->second.batch.header);
-    }
-    status.readings = status.in_memory_readings + status.committed_readings;
-    status.salvaging_readings = salvage_ ? salvage_->notes().expected.value_or(0) : 0;
-    status.acked_readings = acked_readings_;
-    status.dropped_readings = dropped_readings_;
-    status.thinned_readings = thinned_readings_;
-    status.refused_messages = to_set_aside_.size();
-    for (const auto& [seq, refusal] : to_set_aside_)
-        if (const auto lent = lent_.find(seq); lent != lent_.end())
-            status.refused_readings += readings_held(lent->second.batch.header);
-    if (database_) {
-        status.refused_messages += database_->refused().rows().size();
-        status.refused_readings += database_->refused().readings();
-    }
-    status.drain_rate = meter_.rate(clock_.now());
-    const std::uint64_t to_send = status.readings - std::min(status.readings, status.refused_readings);
-    status.empty_in_s = meter_.seconds_to_empty(to_send, clock_.now());
-    status.inputs_wait = inputs_wait_;
-    status.last_error = last_error_;
-    status.written_bytes = written_before_ + (database_ ? database_->written_bytes() : 0);
-    // In the first hour the start weighs too much to tell what a day will be.
-    const std::int64_t open_s = std::max<std::int64_t>(lived_s() - lived_before_s_, 3'600);
-    status.written_bytes_per_day = status.written_bytes * 86'400 / static_cast<std::uint64_t>(open_s);
-    status.bytes = database_ ? database_->file_bytes() : 0;
-    return status;
 }
 
 }  // namespace holdfast

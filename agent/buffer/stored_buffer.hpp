@@ -59,11 +59,13 @@ class StoredBuffer final : public Buffer {
                                   const std::vector<std::uint64_t>& message_seqs) override;
     std::optional<MonoTime> step() override;
     Result<void> close() override;
-    BufferStatus status() const override;
+    BufferStatus status() const override;  // stored_buffer_status.cpp
     bool has_room() const override { return !inputs_wait_; }
 
   private:
     static constexpr std::uint64_t seq_block = 1'000'000;  // seqs reserved at a time
+    static constexpr std::size_t most_deletes = 1'000;     // in one transaction
+    static constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
 
     struct Held {
         Batch batch;
@@ -89,11 +91,11 @@ class StoredBuffer final : public Buffer {
         std::set<std::uint64_t> first;  // of live: parts of a batch that was split, offered before the others
         std::map<std::uint64_t, std::uint64_t> acked;  // seq, readings
         std::uint64_t acked_readings = 0;
-        std::uint64_t cursor = 0;                    // rows from here on are not read yet
-        std::uint64_t last_row = 0;                  // highest on disk
-        Totals disk;                                 // rows on disk, acked ones included
-        std::optional<std::int64_t> oldest_wall_us;  // of the first row
-        std::int64_t oldest_arrived_s = 0;           // likewise
+        std::uint64_t cursor = 0;                          // rows from here on are not read yet
+        std::uint64_t last_row = 0;                        // highest on disk
+        Totals disk;                                       // rows on disk, acked ones included
+        std::optional<std::int64_t> oldest_wall_us;        // of the first row
+        std::optional<std::int64_t> oldest_arrived_s = 0;  // likewise; none: no row waits
         ThinPass thinning;
     };
     struct Unstored {  // a batch that is in memory only, in order of arrival; stale entries are skipped
@@ -119,8 +121,8 @@ class StoredBuffer final : public Buffer {
         bool held_back = false;  // there was no room for the rest of unstored_, and none is to be made
         Rows acked;
         Rows evicted;
-        Rows replaced;  // by coarser ones: what memory has of them is no longer true
-        Rows refused;   // of the inserts
+        Rows replaced;     // by coarser ones: what memory has of them is no longer true
+        Rows turned_away;  // of the inserts, for want of room
         std::vector<Split> splits;
         std::vector<Held*> aside;  // lent ones that are set aside; their rows may have to be written
         std::vector<std::uint64_t> unwanted;  // set aside, and dropped since somebody says so
@@ -128,6 +130,7 @@ class StoredBuffer final : public Buffer {
         std::array<ThinPass, priority_count> thinning;
         std::int64_t cost = 0;       // of the inserts
         std::uint64_t reserved = 0;  // 0: as before
+        std::optional<std::int64_t> oldest_refused_s;
         std::uint64_t dropped_readings = 0;
         std::uint64_t expired_readings = 0;   // of these
         std::uint64_t refused_readings = 0;   // likewise: had been set aside
@@ -177,6 +180,7 @@ class StoredBuffer final : public Buffer {
     void end_episode_if_over();
     std::optional<MonoTime> look_for_room();
     std::size_t first_unstored_bytes();
+    bool has_backlog() const;
 
     // stored_buffer_commit.cpp: transactions, eviction
     std::uint64_t new_seq();
@@ -231,7 +235,7 @@ class StoredBuffer final : public Buffer {
     Result<void> evict(BatchDatabase::Write& write, Turn& turn, Priority priority, From from);
     Result<void> drop_rows(BatchDatabase::Write& write, Turn& turn, const BatchDatabase::Rows& rows,
                            GapReason reason);
-    Result<void> refuse(Turn& turn, Priority priority, From from);
+    Result<void> turn_away(Turn& turn, Priority priority, From from);
     bool may_go(const Turn& turn, Priority priority, std::uint64_t seq);
     Result<void> expire(BatchDatabase::Write& write, Turn& turn);
     std::optional<MonoTime> expiry_due() const;
@@ -310,6 +314,8 @@ class StoredBuffer final : public Buffer {
     // The last that the broker said of these was no: gap records would be refused as well, so they wait.
     std::set<std::string> refused_inputs_;
     std::uint64_t refused_before_ = 0;  // rows, at the last look
+    // When the oldest that can get too old arrived, or earlier; none: there is none.
+    std::optional<std::int64_t> oldest_refused_s_ = 0;
     Episode refused_;
 
     DrainPace pace_;

@@ -9,9 +9,6 @@
 namespace holdfast {
 namespace {
 
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
-
-constexpr std::size_t most_deletes = 1'000;  // in one transaction
 constexpr std::size_t most_deletes_on_full_disk = 64;
 constexpr int most_attempts = 4;
 
@@ -99,6 +96,7 @@ void StoredBuffer::doubt(const Turn& turn) {
 StoredBuffer::Turn StoredBuffer::plan(Scope scope) {
     Turn turn;
     turn.gaps = gaps_;
+    turn.oldest_refused_s = oldest_refused_s_;
     const std::size_t deletes = database_->short_of_disk() ? most_deletes_on_full_disk : most_deletes;
     for (const Priority priority : worst_first) {
         turn.thinning[index_of(priority)] = lane(priority).thinning;
@@ -156,7 +154,7 @@ void StoredBuffer::apply(Turn& turn) {
     in_doubt_.clear();  // it was written over what a failed commit left
     for (const Turn::Insert& insert : turn.inserts)
         now_stored(*insert.held);
-    for (const auto& [priority, seq] : turn.refused)
+    for (const auto& [priority, seq] : turn.turned_away)
         forget_unstored(lane(priority), lane(priority).live.find(seq));
     unstored_.erase(unstored_.begin(), unstored_.begin() + static_cast<std::ptrdiff_t>(turn.planned));
     if (unstored_batches_ == 0) earliest_unstored_ = MonoTime::max();
@@ -176,6 +174,7 @@ void StoredBuffer::apply(Turn& turn) {
         gap.changed = false;
     }
     gaps_ = std::move(turn.gaps);
+    oldest_refused_s_ = turn.oldest_refused_s;
     if (turn.reserved > 0) reserved_ = turn.reserved;
     dropped_readings_ += turn.dropped_readings;
     thinned_readings_ += turn.thinned_readings;
@@ -221,7 +220,7 @@ void StoredBuffer::refresh_lanes() {
         auto first = database_->read(priority, 0, own.last_row, {1, 1}, [](std::uint64_t) { return true; });
         if (first && first->batches.empty() && first->damaged.empty()) {
             own.oldest_wall_us.reset();
-            own.oldest_arrived_s = lived_s();
+            own.oldest_arrived_s.reset();
         }
         if (!first || first->batches.empty()) continue;
         BatchHeader& header = first->batches[0].header;

@@ -7,7 +7,6 @@ namespace holdfast {
 namespace {
 
 constexpr BatchDatabase::ReadLimit a_page{64, 256 * 1024};
-constexpr std::size_t most_deletes = 1'000;  // in one transaction
 
 }  // namespace
 
@@ -64,7 +63,7 @@ std::uint64_t StoredBuffer::purge() {
     if (!to_set_aside_.empty() && !retry_at_) commit(Scope::answers);
     std::uint64_t readings = purge_salvage();
     gaps_.gaps().clear();
-    for (const Priority priority : {Priority::low, Priority::normal, Priority::high})
+    for (const Priority priority : worst_first)
         readings += purge_lane(priority);
     dropped_readings_ += readings;
     log_.warning("the buffer was purged: " + std::to_string(readings) + " readings were deleted");

@@ -12,8 +12,6 @@
 namespace holdfast {
 namespace {
 
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
-
 std::uint64_t random_number(const Clock& clock) {
     std::uint64_t random = 0;
     if (::getrandom(&random, sizeof random, 0) == sizeof random) return random;
@@ -177,6 +175,7 @@ Result<void> StoredBuffer::take_over(std::unique_ptr<BatchDatabase> database) {
     wall_offset_stored_ = known_offset.has_value();
     reserved_ = reserved;
     if (!knows_rows_) go_on_living();
+    oldest_refused_s_ = 0;
     if (auto resumed = resume_salvage(); !resumed) return resumed;
     return reconcile();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/utf8.hpp"
 #include "buffer/stored_buffer.hpp"
 #include "model/split.hpp"
 
@@ -24,6 +25,13 @@ bool any_row(std::uint64_t) {
     return true;
 }
 
+// No part was sent yet, so their times may still be corrected.
+void may_be_corrected(std::vector<Batch>& parts) {
+    for (Batch& part : parts)
+        if (part.header.clock == ClockState::sent_unsynchronised)
+            part.header.clock = ClockState::unsynchronised;
+}
+
 Refusal unsplittable(std::uint64_t seq, const std::string& why) {
     return {seq, 0, "the message is too large for the broker and can't be split: " + why};
 }
@@ -37,7 +45,7 @@ void StoredBuffer::set_aside(Refusal refusal) {
     if (at == lent_.end() || is_settled(refusal.seq)) return;
     refused_inputs_.insert(at->second.batch.header.input);
     refusal.wall_us = clock_.wall_us();
-    refusal.text.resize(std::min(refusal.text.size(), refused_mark::most_reason_bytes));
+    refusal.text = first_bytes(refusal.text, refused_mark::most_reason_bytes);
     to_set_aside_.emplace(refusal.seq, std::move(refusal));
     if (!first_ack_) first_ack_ = clock_.now();
     bound_waiting_refusals();
@@ -89,6 +97,9 @@ Result<void> StoredBuffer::put_aside(BatchDatabase::Write& write, Turn& turn) {
         auto done = write.set_aside(header.priority, seq_of_message(header), readings_held(header),
                                     to_set_aside_.at(header.seq));
         if (!done) return done;
+        if (readings_held(header) > 0)
+            turn.oldest_refused_s =
+                std::min(turn.oldest_refused_s.value_or(header.arrived_s), header.arrived_s);
     }
     if (turn.aside.empty()) return {};
     const RefusedMarks& refused = database_->refused();
@@ -128,18 +139,26 @@ Result<std::uint64_t> StoredBuffer::drop_refused(BatchDatabase::Write& write, Tu
     return turn.dropped_readings - before;
 }
 
-// What is set aside gets too old as well. Looked at seldom: each look reads a row.
+// What is set aside gets too old as well. Looked at only when one is due: each look reads rows.
 Result<void> StoredBuffer::expire_refused(BatchDatabase::Write& write, Turn& turn, std::int64_t limit_s) {
-    if (clock_.now() < next_expiry_look_) return {};
+    if (database_->refused().rows().empty()) turn.oldest_refused_s.reset();
+    if (!turn.oldest_refused_s || *turn.oldest_refused_s > limit_s) return {};
+    turn.oldest_refused_s.reset();
     std::vector<std::uint64_t> old;
     for (const auto& [seq, row] : database_->refused().rows()) {
+        if (row.readings == 0) continue;  // a gap record that is dropped would only be written again
+        if (old.size() == expire_together) {
+            turn.oldest_refused_s = 0;  // to be looked at in the next transaction
+            break;
+        }
         auto found = database_->read(row.priority, seq, seq, {1, 1}, any_row, BatchDatabase::Which::all);
         if (!found) return found.error();
-        if (old.size() == expire_together || found->batches.empty() ||
-            found->batches.front().header.arrived_s > limit_s)
+        // A row that is damaged or gone has no age, and must not keep those behind it.
+        if (!found->batches.empty() && found->batches.front().header.arrived_s > limit_s) {
+            turn.oldest_refused_s = found->batches.front().header.arrived_s;
             break;
-        // A gap record that is dropped would only be written again.
-        if (row.readings > 0) old.push_back(seq);
+        }
+        old.push_back(seq);
     }
     for (const std::uint64_t seq : old) {
         const auto dropped = drop_refused(write, turn, seq, GapReason::max_age);
@@ -184,6 +203,7 @@ void StoredBuffer::split(const Oversize& oversize) {
 void StoredBuffer::split_in_memory(Pool::iterator at, std::vector<Batch> parts) {
     Lane& own = lane(at->second.batch.header.priority);
     no_longer_held(at);
+    may_be_corrected(parts);
     for (Batch& part : parts) {
         const std::uint64_t seq = part.header.seq = new_seq();
         const auto place = own.live.emplace_hint(own.live.end(), seq, Held{std::move(part)});
@@ -211,6 +231,7 @@ Result<void> StoredBuffer::take_apart(BatchDatabase::Write& write, Turn& turn) {
             else
                 split.why_not = parts.error().text;
         }
+        may_be_corrected(split.parts);
         for (Batch& part : split.parts) {
             part.header.seq = new_seq();
             turn.cost += BatchDatabase::row_cost(part.body.size());
@@ -270,20 +291,29 @@ void StoredBuffer::forget_stale_answers() {
     const auto is_stale = [this](const auto& answer) { return !lent_.contains(answer.first); };
     std::erase_if(to_set_aside_, is_stale);
     std::erase_if(to_split_, is_stale);
-    unwanted_.clear();
 }
 
 // --- what people ask
 
 Result<RefusedMessage> StoredBuffer::read_refused(std::uint64_t seq, Priority priority) {
     RefusedMessage message;
+    BatchHeader& header = message.batch.header;
     auto rows = database_->read(priority, seq, seq, {1, 1}, any_row, BatchDatabase::Which::all);
     if (!rows) return rows.error();
     auto refusal = database_->refusal(seq);
     if (!refusal) return refusal.error();
     if (*refusal) message.refusal = std::move(**refusal);
-    if (!rows->batches.empty()) message.batch = std::move(rows->batches.front());
-    correct(message.batch.header);
+    if (!rows->batches.empty()) {
+        message.batch = std::move(rows->batches.front());
+        correct(header);
+        return message;
+    }
+    const RefusedRow& mark = database_->refused().rows().at(seq);
+    message.damaged = true;
+    header.seq = seq;
+    header.message_seq = mark.message_seq;
+    header.priority = priority;
+    header.count = mark.readings;
     return message;
 }
 
@@ -300,7 +330,6 @@ Result<RefusedListing> StoredBuffer::list_refused(std::uint64_t from) {
         }
         auto message = read_refused(row->first, row->second.priority);
         if (!message) return message.error();
-        if (message->batch.header.seq == 0) continue;  // damaged
         bytes += message->batch.body.size();
         listing.messages.push_back(std::move(*message));
     }
@@ -314,8 +343,6 @@ Result<std::optional<RefusedMessage>> StoredBuffer::find_refused(std::uint64_t m
     if (!seq) return std::optional<RefusedMessage>{};
     auto message = read_refused(*seq, database_->refused().rows().at(*seq).priority);
     if (!message) return message.error();
-    if (message->batch.header.seq == 0)
-        return Error{Error::Kind::corrupt, "the message is damaged on the disk"};
     return std::optional(std::move(*message));
 }
 
@@ -341,7 +368,9 @@ Result<Totals> StoredBuffer::settle_refused(RefusedVerdict verdict,
                                             const std::vector<std::uint64_t>& message_seqs) {
     if (!to_set_aside_.empty() && !retry_at_) commit(Scope::answers);
     const auto cannot = [this] {
-        return Error{Error::Kind::retry, "the buffer can't be written now: " + last_error_};
+        return Error{Error::Kind::retry,
+                     last_error_.empty() ? "the buffer was found damaged and is being taken over: try again"
+                                         : "the buffer can't be written now: " + last_error_};
     };
     if (!database_ || retry_at_) return cannot();
     const auto seqs = find_all_refused(message_seqs);

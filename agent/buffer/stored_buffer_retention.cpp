@@ -8,8 +8,6 @@
 namespace holdfast {
 namespace {
 
-constexpr Priority worst_first[] = {Priority::low, Priority::normal, Priority::high};
-
 constexpr std::size_t evict_rows = 32;  // before it is looked whether that is enough
 constexpr std::size_t thin_together = 64;
 // A file this small is no place to make room in when the disk is full: memory holds more.
@@ -44,10 +42,10 @@ Result<void> StoredBuffer::make_room(BatchDatabase::Write& write, Turn& turn) {
     const From from = config_.when_full == WhenFull::drop_newest ? From::newest : From::oldest;
     for (const Priority priority : worst_first) {
         if (from == From::newest)
-            if (auto done = refuse(turn, priority, from); !done) return done;
+            if (auto done = turn_away(turn, priority, from); !done) return done;
         if (auto done = evict(write, turn, priority, from); !done) return done;
         if (from == From::oldest)
-            if (auto done = refuse(turn, priority, from); !done) return done;
+            if (auto done = turn_away(turn, priority, from); !done) return done;
     }
     return {};
 }
@@ -105,7 +103,7 @@ Result<void> StoredBuffer::evict(BatchDatabase::Write& write, Turn& turn, Priori
 }
 
 // Drops of what just came until the rest fits.
-Result<void> StoredBuffer::refuse(Turn& turn, Priority priority, From from) {
+Result<void> StoredBuffer::turn_away(Turn& turn, Priority priority, From from) {
     const auto free = database_->free_pages();
     if (!free) return free.error();
     const GapReason reason = database_->limited_by_disk() ? GapReason::disk_full : GapReason::max_size;
@@ -116,7 +114,7 @@ Result<void> StoredBuffer::refuse(Turn& turn, Priority priority, From from) {
         turn.cost -= BatchDatabase::row_cost(insert.held->batch.body.size());
         turn.gaps.add(header, insert.held->batch.body, reason, [this] { return new_seq(); });
         turn.dropped_readings += readings_held(header);
-        turn.refused.emplace_back(priority, header.seq);
+        turn.turned_away.emplace_back(priority, header.seq);
         return true;
     };
     std::vector<Turn::Insert>& inserts = turn.inserts;
@@ -189,21 +187,25 @@ Result<void> StoredBuffer::thin_rows(BatchDatabase::Write& write, Turn& turn, st
 }
 
 std::optional<MonoTime> StoredBuffer::expiry_due() const {
-    std::optional<std::int64_t> oldest;
-    for (const Lane& own : lanes_)
-        if (own.disk.batches > 0)
-            oldest = oldest ? std::min(*oldest, own.oldest_arrived_s) : own.oldest_arrived_s;
-    if (!oldest) return std::nullopt;
-    const std::int64_t left_s = *oldest + config_.max_age.count() - lived_s();
-    return std::max(next_expiry_look_,
-                    clock_.now() + std::chrono::seconds(std::max<std::int64_t>(left_s, 0)));
+    const auto old_at = [this](std::int64_t arrived_s) {
+        const std::int64_t left_s = arrived_s + config_.max_age.count() - lived_s();
+        return clock_.now() + std::chrono::seconds(std::max<std::int64_t>(left_s, 0));
+    };
+    std::optional<MonoTime> due;
+    if (oldest_refused_s_) due = old_at(*oldest_refused_s_);
+    for (const Lane& own : lanes_) {
+        if (own.disk.batches == 0 || !own.oldest_arrived_s) continue;
+        const MonoTime lane_due = std::max(next_expiry_look_, old_at(*own.oldest_arrived_s));
+        due = due ? std::min(*due, lane_due) : lane_due;
+    }
+    return due;
 }
 
 Result<void> StoredBuffer::expire(BatchDatabase::Write& write, Turn& turn) {
     const std::int64_t limit_s = lived_s() - config_.max_age.count();
     for (const Priority priority : worst_first) {
         const Lane& own = lane(priority);
-        if (own.disk.batches == 0 || own.oldest_arrived_s > limit_s) continue;
+        if (own.disk.batches == 0 || !own.oldest_arrived_s || *own.oldest_arrived_s > limit_s) continue;
         const auto wanted = [&](std::uint64_t seq) { return may_go(turn, priority, seq); };
         auto rows = database_->read(priority, 0, own.last_row,
                                     {evict_rows, database_->budget().transaction_bytes}, wanted);

@@ -99,6 +99,7 @@ Result<void> StoredBuffer::take_slice(const Salvage::Slice& slice) {
 
     for (const Batch& batch : slice.batches)
         show_row(batch.header);
+    oldest_refused_s_ = 0;  // it may be one of these
     for (auto& [key, gap] : gaps.gaps()) {
         show_row(gap.batch.header);
         gap.stored = true;

@@ -25,11 +25,6 @@ fs::path named_file(const Arguments& arguments) {
     return arguments.operands.size() > 1 ? fs::path(arguments.operands[1]) : own_buffer(arguments);
 }
 
-void say_problems(const fs::path& file, const std::vector<std::string>& problems) {
-    for (const std::string& problem : problems)
-        std::fprintf(stderr, "holdfast: %s: %s\n", file.c_str(), problem.c_str());
-}
-
 int stat_stopped(const Arguments& arguments) {
     const fs::path path = own_buffer(arguments);
     auto file = open_buffer_file(path);
@@ -62,14 +57,6 @@ int stat(const Arguments& arguments) {
     return print(arguments.json ? *answer + "\n" : *answer) ? done : failed;
 }
 
-Result<std::string> to_json(PayloadEncoder& encoder, const Batch& batch) {
-    const auto body = decode_body(batch.header.kind, batch.body);
-    if (!body) return body.error();
-    auto payload = encoder.encode(batch.header, *body);
-    if (!payload) return payload.error();
-    return std::move(payload->json) + "\n";
-}
-
 int export_running(const Arguments& arguments) {
     bool printed = true;
     const auto listed = each_listed(arguments.places.control_socket(), [&](std::string_view line) {
@@ -91,9 +78,9 @@ int export_file(const Arguments& arguments) {
     bool printed = true;
     std::uint64_t undecodable = 0;
     file->each([&](Batch& batch) {
-        const auto line = to_json(encoder, batch);
-        if (line)
-            printed = print(*line);
+        const auto payload = encoder.encode(batch);
+        if (payload)
+            printed = print(payload->json + "\n");
         else
             undecodable += 1;
         return printed;
@@ -115,7 +102,7 @@ int check_file(const Arguments& arguments) {
     PayloadEncoder encoder({});
     std::uint64_t undecodable = 0;
     file->each([&](Batch& batch) {
-        undecodable += to_json(encoder, batch) ? 0 : 1;
+        undecodable += encoder.encode(batch) ? 0 : 1;
         return true;
     });
     auto problems = file->problems();
@@ -222,6 +209,9 @@ int purge(const Arguments& arguments) {
     file->each([](Batch&) { return true; });
     const std::string readings = std::to_string(file->readings());
     if (!confirmed(arguments, readings)) return refuse_to_purge(readings);
+    // Not only somebody's word that no agent runs: one may have started meanwhile, or be about to stop.
+    const auto alone = lock_alone(path);
+    if (!alone) return complain(alone.error());
     for (const char* companion : {"", "-wal", "-journal", ".fresh", ".fresh-wal"}) {
         std::error_code failure;
         fs::remove(path.string() + companion, failure);

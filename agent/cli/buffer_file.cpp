@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "control/control_socket.hpp"
 
@@ -113,6 +114,11 @@ void BufferFile::check_totals(Priority priority, std::vector<std::string>& probl
 
 std::filesystem::path own_buffer(const Arguments& arguments) {
     return arguments.places.state_directory / "buffer.db";
+}
+
+void say_problems(const std::filesystem::path& file, const std::vector<std::string>& problems) {
+    for (const std::string& problem : problems)
+        std::fprintf(stderr, "holdfast: %s: %s\n", file.c_str(), problem.c_str());
 }
 
 Result<BufferFile> open_buffer_file(const std::filesystem::path& file) {

@@ -59,6 +59,8 @@ class BufferFile {
 
 // The agent's own.
 std::filesystem::path own_buffer(const Arguments& arguments);
+// What is wrong with it, a line each on stderr.
+void say_problems(const std::filesystem::path& file, const std::vector<std::string>& problems);
 // Says which file is missing.
 Result<BufferFile> open_buffer_file(const std::filesystem::path& file);
 // Files made here must stay the agent's: root steps down to the user that owns the path.

@@ -18,16 +18,20 @@ std::vector<std::string> ids_of(const Arguments& arguments) {
     return {arguments.operands.begin() + 2, arguments.operands.end()};
 }
 
-// Those of the agent's own file, which nobody has open; until `take` returns false.
+// Those of the agent's own file, which nobody has open; until `take` returns false. Says what is wrong with
+// it when it looked at all.
 Result<void> each_in_file(const Arguments& arguments, const Config& config,
                           const std::function<bool(const RefusedMessage&, const PayloadIdentity&)>& take) {
     auto file = open_buffer_file(own_buffer(arguments));
     if (!file) return file.error();
     const PayloadIdentity identity{config.agent.id, file->epoch(), config.batch.timestamp_unit};
+    bool go_on = true;
     file->each([&](Batch& batch) {
         const auto refusal = file->refusals().find(batch.header.seq);
-        return refusal == file->refusals().end() || take({std::move(batch), refusal->second}, identity);
+        if (refusal != file->refusals().end()) go_on = take({std::move(batch), refusal->second}, identity);
+        return go_on;
     });
+    if (go_on) say_problems(own_buffer(arguments), file->problems());
     return {};
 }
 
@@ -88,7 +92,9 @@ Result<Totals> settle_in_file(const Arguments& arguments, const Config& config, 
     auto buffer = Buffer::open(arguments.places.state_directory, config.buffer, clock, log);
     if (!buffer) return buffer.error();
     auto settled = (*buffer)->settle_refused(verdict, messages);
-    if (auto closed = (*buffer)->close(); !closed) return closed.error();
+    const auto closed = (*buffer)->close();
+    // What could not be done says why; that it can't be closed cleanly either follows from it.
+    if (settled && !closed) return closed.error();
     return settled;
 }
 
@@ -97,6 +103,11 @@ int settle(const Arguments& arguments, RefusedVerdict verdict) {
         std::fprintf(stderr, "holdfast: name the messages by their ids, or say --all\n");
         return wrong_usage;
     }
+    for (const std::string& id : ids_of(arguments))
+        if (!is_message_id(id)) {
+            std::fprintf(stderr, "holdfast: \"%s\" is no id of a message\n", id.c_str());
+            return wrong_usage;
+        }
     Result<Totals> settled = Totals{};
     if (held_by_agent(arguments)) {
         settled = settle_refused(arguments.places.control_socket(), verdict, ids_of(arguments));

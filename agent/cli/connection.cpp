@@ -39,6 +39,7 @@ std::optional<transport::Event> Connection::next(std::optional<MonoTime> deadlin
 
 std::optional<LinkFailure> Connection::open(const Server& server, Session session) {
     if (config_.protocol != Protocol::automatic) return attempt(server, config_.protocol, session);
+    if (connected_) return attempt(server, protocol_, session);
     const auto failure = attempt(server, Protocol::v5, session);
     const bool older = failure && failure->kind == LinkFailure::Class::protocol_version;
     return older ? attempt(server, Protocol::v3_1_1, session) : failure;
@@ -56,6 +57,7 @@ std::optional<LinkFailure> Connection::attempt(const Server& server, Protocol pr
         if (const auto* connected = std::get_if<transport::Connected>(&*event)) {
             answer_ = *connected;
             protocol_ = protocol;
+            connected_ = true;
             return std::nullopt;
         }
         if (const auto* failed = std::get_if<transport::ConnectFailed>(&*event)) return failed->failure;

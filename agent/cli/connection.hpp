@@ -24,7 +24,8 @@ class Connection {
 
     enum class Session { clean, kept };
     // Waits for the broker's answer; none: connected. Tries MQTT 3.1.1 after 5 when the configuration leaves
-    // the choice.
+    // the choice, and from the first connection on only what that was made by: an old broker that just closes
+    // the connection says no more than once which it wants.
     std::optional<LinkFailure> open(const Server& server, Session session = Session::clean);
     // After open(): what the broker answered, and by which protocol it was asked.
     const transport::Connected& answer() const { return answer_; }
@@ -47,6 +48,7 @@ class Connection {
     const std::string client_id_;
     transport::Connected answer_;
     Protocol protocol_ = Protocol::v5;
+    bool connected_ = false;  // at least once
     Mailbox<transport::Event> events_;
     std::vector<transport::Event> taken_;
     std::size_t given_ = 0;  // of those

@@ -1,7 +1,6 @@
 #include "cli/namesake.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <optional>
 
@@ -27,13 +26,10 @@ std::optional<NamesakeFinding> ask_running_agent(const std::filesystem::path& so
                                                  const std::string& client_id) {
     const auto answer = ask_agent(socket, std::string(client_id_request) + client_id);
     if (!answer) {
-        const int code = answer.error().code;
-        if (code == ENOENT || code == ECONNREFUSED) return std::nullopt;
+        if (answer.error().kind == Error::Kind::gone) return std::nullopt;
         return NamesakeFinding{Kind::perhaps, "not tried, for an agent may run: " + answer.error().text};
     }
     if (*answer == not_our_client_id) return std::nullopt;
-    if (answer->empty())
-        return NamesakeFinding{Kind::perhaps, "not tried, for an agent runs that does not answer"};
     const std::string verdict = answer->substr(0, answer->find(' '));
     std::string text = answer->substr(std::min(answer->size(), verdict.size() + 1));
     if (verdict == "ok") return NamesakeFinding{Kind::none, std::move(text)};
@@ -48,12 +44,33 @@ std::optional<LinkFailure> hold(Connection& connection) {
     return std::nullopt;
 }
 
-// Leaves the broker as it was: a session that was there goes on, one that we began does not.
-void leave(Connection& connection, const Server& server) {
-    if (connection.answer().session_present) return connection.drop();
+// Leaves the broker as it was: a session that was there goes on, one that we began does not. Says why that
+// failed.
+std::optional<LinkFailure> leave(Connection& connection, const Server& server) {
+    if (connection.answer().session_present) {
+        connection.drop();
+        return std::nullopt;
+    }
     connection.close();
+    if (connection.protocol() == Protocol::v5) return std::nullopt;
     // In MQTT 3.1.1 DISCONNECT ends no session; one that begins clean does.
-    if (connection.protocol() == Protocol::v3_1_1 && !connection.open(server)) connection.close();
+    auto failure = connection.open(server);
+    if (!failure) connection.close();
+    return failure;
+}
+
+// Nobody else took the id while we had it.
+NamesakeFinding undisturbed(Connection& connection, const Server& server, const std::string& id) {
+    const std::string held = "nobody else took " + id + " within " +
+                             std::to_string(std::chrono::seconds(hold_time).count()) + " s";
+    const bool resumed = connection.answer().session_present;
+    if (const auto failure = leave(connection, server))
+        return {Kind::perhaps,
+                held + ", but the session that this began could not be ended: " + failure->text};
+    if (!resumed) return {Kind::none, held};
+    return {Kind::perhaps, held +
+                               ", but the broker had a session of it: that of another client, or of an agent "
+                               "that did not end in order"};
 }
 
 NamesakeFinding use_it(const BrokerConfig& config, const Server& server, Log& log) {
@@ -65,20 +82,13 @@ NamesakeFinding use_it(const BrokerConfig& config, const Server& server, Log& lo
                 return {Kind::perhaps, "could not be tried: " + failure->text};
             return {Kind::found, "the broker does not accept " + id + ": " + failure->text};
         }
-        const bool resumed = connection.answer().session_present;
         const auto lost = hold(connection);
-        if (!lost) {
-            leave(connection, server);
-            const std::string held = "nobody else took " + id + " within " +
-                                     std::to_string(std::chrono::seconds(hold_time).count()) + " s";
-            if (!resumed) return {Kind::none, held};
-            return {Kind::perhaps, held +
-                                       ", but the broker had a session of it: that of another client, or of "
-                                       "an agent that did not end in order"};
-        }
+        if (!lost) return undisturbed(connection, server, id);
         if (lost->code == session_taken_over)
             return {Kind::found, "another client is connected as " + id +
                                      " and took it back: give each its own client_id"};
+        if (lost->code != 0)
+            return {Kind::perhaps, "the broker closed the connection as " + id + ": " + lost->text};
     }
     return {Kind::found,
             "the broker closed the connection as " + id + " " + std::to_string(silent_losses) +

@@ -108,9 +108,7 @@ int report_json(const std::vector<InputStatus>& inputs, FirstReadings& readings,
     int code = done;
     PayloadEncoder encoder({config.agent.id, 0, config.batch.timestamp_unit});
     for (const Batch& batch : readings.batches()) {
-        const auto body = decode_body(batch.header.kind, batch.body);
-        if (!body) return complain(body.error());
-        const auto payload = encoder.encode(batch.header, *body);
+        const auto payload = encoder.encode(batch);
         if (!payload) return complain(payload.error());
         if (!print(payload->json + "\n")) return failed;
     }

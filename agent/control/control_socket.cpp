@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -37,9 +38,41 @@ UniqueFd stream_socket(int flags) {
     return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
 }
 
+// Whoever asked has closed its end, and was told that there is no answer.
+bool asker_is_gone(const UniqueFd& socket) {
+    pollfd end{socket.get(), 0, 0};
+    return ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
+}
+
+// Also one who is too busy to take anybody in (EAGAIN).
 bool someone_listens(const sockaddr_un& address) {
-    const UniqueFd probe = stream_socket(0);
-    return ::connect(probe.get(), generic(address), sizeof address) == 0;
+    const UniqueFd probe = stream_socket(SOCK_NONBLOCK);
+    return ::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN;
+}
+
+// Of connecting and sending, which would wait for ever for an agent that stands still.
+void limit_waiting(const UniqueFd& socket, std::chrono::milliseconds timeout) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
+    const timeval limit{.tv_sec = seconds.count(),
+                        .tv_usec = std::chrono::microseconds(timeout - seconds).count()};
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+Error cannot_ask(const std::filesystem::path& path, int code) {
+    const std::string& at = path.native();
+    switch (code) {
+        case ENOENT:
+        case ECONNREFUSED:
+            return {Error::Kind::gone, "no agent is running at " + at + " (is holdfast.service started?)",
+                    code};
+        case EACCES:
+            return {Error::Kind::config, at + ": permission denied; run this as root or as the agent's user",
+                    code};
+        case EAGAIN:
+            return {Error::Kind::retry, at + ": the agent does not answer", code};
+        default:
+            return system_error(Error::Kind::retry, at + ": can't ask the agent", code);
+    }
 }
 
 }  // namespace
@@ -90,6 +123,11 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop,
 
     std::unique_ptr<ControlServer> server(
         new ControlServer(loop, path, std::move(socket), std::move(answer)));
+    auto rest_over = loop.timer([at = server.get()] {
+        if (!at->listen_on()) at->rest();
+    });
+    if (!rest_over) return rest_over.error();
+    server->rest_over_ = std::move(*rest_over);
     if (auto listening = server->listen_on(); !listening) return listening.error();
     return server;
 }
@@ -122,11 +160,6 @@ void ControlServer::accept() {
 // free again.
 void ControlServer::rest() {
     source_.reset();
-    if (!rest_over_) {
-        auto timer = loop_.timer([this] { (void)listen_on(); });
-        if (!timer) return;
-        rest_over_ = std::move(*timer);
-    }
     rest_over_->set(std::chrono::steady_clock::now() + std::chrono::seconds(1));
 }
 
@@ -141,6 +174,8 @@ void ControlServer::read(Connection& connection) {
     if (connection.receive() == Connection::Next::done) return drop(connection);
     const std::size_t end = connection.request.find('\n');
     if (end == std::string::npos) return;
+    // What nobody waits for is not done late: it may be to delete everything.
+    if (asker_is_gone(connection.socket)) return drop(connection);
     ucred peer{.pid = 0, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
     socklen_t size = sizeof peer;
     (void)::getsockopt(connection.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
@@ -162,17 +197,11 @@ Result<std::string> ask_agent(const std::filesystem::path& path, std::string_vie
     const auto address = socket_address(path);
     if (!address) return address.error();
     const UniqueFd socket = stream_socket(0);
-    if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
-        if (errno == EACCES)
-            return Error{Error::Kind::config,
-                         path.native() + ": permission denied; run this as root or as the agent's user",
-                         EACCES};
-        return Error{Error::Kind::gone,
-                     "no agent is running at " + path.native() + " (is holdfast.service started?)", errno};
-    }
+    limit_waiting(socket, timeout);
+    if (::connect(socket.get(), generic(*address), sizeof *address) != 0) return cannot_ask(path, errno);
     const std::string line = std::string(request) + '\n';
     if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))
-        return system_error(Error::Kind::gone, path.native() + ": can't ask", errno);
+        return system_error(Error::Kind::retry, path.native() + ": can't ask the agent", errno);
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     std::string answer;
     char buffer[4096];
@@ -184,7 +213,11 @@ Result<std::string> ask_agent(const std::filesystem::path& path, std::string_vie
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) return Error{Error::Kind::retry, path.native() + ": the agent does not answer"};
         const ssize_t length = ::recv(socket.get(), buffer, sizeof buffer, 0);
-        if (length < 0) return system_error(Error::Kind::gone, path.native() + ": no answer", errno);
+        if (length < 0)
+            return system_error(Error::Kind::retry, path.native() + ": the agent does not answer", errno);
+        if (length == 0 && answer.empty())
+            return Error{Error::Kind::retry,
+                         path.native() + ": the agent does not answer: too many are asking it, or it ends"};
         if (length == 0) return answer;
         answer.append(buffer, static_cast<std::size_t>(length));
     }

@@ -49,8 +49,9 @@ class ControlServer {
     std::list<std::unique_ptr<Connection>> connections_;
 };
 
-// The command line's end: sends the request and waits for the whole answer. Fails with `gone` when no agent
-// listens there.
+// The command line's end: sends the request and waits for the whole answer, which is never empty. Fails with
+// gone when no agent listens there, with retry when one may but does not answer, with config when this user
+// may not ask.
 Result<std::string> ask_agent(const std::filesystem::path& path, std::string_view request,
                               std::chrono::milliseconds timeout = std::chrono::seconds(5));
 

@@ -77,11 +77,8 @@ std::optional<Listing::Place> parse_place(std::string_view text) {
 std::string listing_text(const Listing& listing, const PayloadIdentity& identity) {
     PayloadEncoder encoder(identity);
     std::string text;
-    for (const Batch& batch : listing.batches) {
-        const auto body = decode_body(batch.header.kind, batch.body);
-        if (!body) continue;
-        if (const auto payload = encoder.encode(batch.header, *body)) text.append(payload->json).append("\n");
-    }
+    for (const Batch& batch : listing.batches)
+        if (const auto payload = encoder.encode(batch)) text.append(payload->json).append("\n");
     if (!listing.whole) text.append(unreadable).append("\n");
     return text + page_end(listing.next ? std::optional(to_text(*listing.next)) : std::nullopt);
 }

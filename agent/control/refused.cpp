@@ -31,10 +31,7 @@ std::string_view kind_text(BatchKind kind) {
 }
 
 std::optional<std::string> payload_of(const RefusedMessage& message, const PayloadIdentity& identity) {
-    const auto body = decode_body(message.batch.header.kind, message.batch.body);
-    if (!body) return std::nullopt;
-    PayloadEncoder encoder(identity);
-    auto payload = encoder.encode(message.batch.header, *body);
+    auto payload = PayloadEncoder(identity).encode(message.batch);
     if (!payload) return std::nullopt;
     return std::move(payload->json);
 }
@@ -43,19 +40,28 @@ std::string id_of(const RefusedMessage& message, const PayloadIdentity& identity
     return message_id(identity.epoch, seq_of_message(message.batch.header));
 }
 
+void put_batch(JsonWriter& json, const Batch& batch) {
+    const BatchHeader& header = batch.header;
+    json.key("input").any_text(header.input);
+    json.key("kind").text(kind_text(header.kind));
+    json.key("readings").number(header.count);
+    json.key("bytes").number(batch.body.size());
+    json.key("first_ts").number((header.first_us + header.wall_offset_us) / 1000);
+    json.key("last_ts").number((header.last_us + header.wall_offset_us) / 1000);
+}
+
 std::string to_json(const RefusedMessage& message, const PayloadIdentity& identity,
                     const std::optional<std::string>& payload) {
-    const BatchHeader& header = message.batch.header;
     std::string out;
     JsonWriter json(out);
     json.begin_object();
     json.key("id").text(id_of(message, identity));
-    json.key("input").any_text(header.input);
-    json.key("kind").text(kind_text(header.kind));
-    json.key("readings").number(header.count);
-    json.key("bytes").number(message.batch.body.size());
-    json.key("first_ts").number((header.first_us + header.wall_offset_us) / 1000);
-    json.key("last_ts").number((header.last_us + header.wall_offset_us) / 1000);
+    if (message.damaged) {
+        json.key("damaged").boolean(true);
+        json.key("readings").number(message.batch.header.count);
+    } else {
+        put_batch(json, message.batch);
+    }
     json.key("code").number(message.refusal.code);
     json.key("reason").any_text(message.refusal.text);
     json.key("times").number(message.refusal.times);
@@ -65,12 +71,18 @@ std::string to_json(const RefusedMessage& message, const PayloadIdentity& identi
     return out + "\n";
 }
 
+std::string batch_text(const BatchHeader& header) {
+    return header.input + "  " + std::to_string(header.count) +
+           (header.kind == BatchKind::gap ? " lost readings from " : " readings from ") +
+           date_text(header.first_us + header.wall_offset_us) + " on";
+}
+
 std::string to_text(const RefusedMessage& message, const PayloadIdentity& identity) {
     const BatchHeader& header = message.batch.header;
-    return id_of(message, identity) + "  " + header.input + "  " + std::to_string(header.count) +
-           (header.kind == BatchKind::gap ? " lost readings from " : " readings from ") +
-           date_text(header.first_us + header.wall_offset_us) + " on, set aside " +
-           date_text(message.refusal.wall_us) +
+    const std::string what = message.damaged
+                                 ? "damaged on the disk, " + std::to_string(header.count) + " readings"
+                                 : batch_text(header);
+    return id_of(message, identity) + "  " + what + ", set aside " + date_text(message.refusal.wall_us) +
            (message.refusal.times > 1 ? " after " + std::to_string(message.refusal.times) + " times" : "") +
            ": " + message.refusal.text + "\n";
 }
@@ -85,6 +97,11 @@ std::string refused_whole(const RefusedMessage& message, const PayloadIdentity& 
     const auto payload = payload_of(message, identity);
     if (shown == Shown::json) return to_json(message, identity, payload);
     return to_text(message, identity) + payload.value_or("the message can't be decoded") + "\n";
+}
+
+bool is_message_id(std::string_view text) {
+    return text.find('-') != std::string_view::npos &&
+           text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
 
 std::optional<std::uint64_t> parse_message_id(std::string_view id, std::uint64_t epoch) {
@@ -164,7 +181,9 @@ Result<std::string> show_refused(const std::filesystem::path& socket, Shown show
 }
 
 Result<Totals> settle_refused(const std::filesystem::path& socket, RefusedVerdict verdict,
-                              const std::vector<std::string>& ids) {
+                              std::vector<std::string> ids) {
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     const std::string verb =
         std::string(refused_request) + (verdict == RefusedVerdict::retry ? "retry" : "drop");
     Totals totals;
@@ -174,7 +193,11 @@ Result<Totals> settle_refused(const std::filesystem::path& socket, RefusedVerdic
         if (ids.empty()) request.append(" ").append(all_messages);
         for (const std::size_t end = std::min(ids.size(), named + ids_per_request); named < end; ++named)
             request.append(" ").append(ids[named]);
-        const auto answer = ask_until_answered(socket, request);
+        auto answer = ask_until_answered(socket, request);
+        if (!answer && totals.batches > 0)
+            answer.error().text +=
+                ", after " + std::to_string(totals.batches) + " messages were " +
+                (verdict == RefusedVerdict::retry ? "taken up to be sent again" : "dropped");
         if (!answer) return answer.error();
         std::string_view text(*answer);
         text.remove_suffix(1);

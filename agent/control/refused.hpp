@@ -24,11 +24,14 @@ inline constexpr std::string_view refused_request = "buffer refused ";
 
 enum class Shown { text, json };
 
-// A line, with its newline: the id, why it is set aside, how many readings and from when to when.
+// A line, with its newline: the id, the input, how many readings and from when on, when, how often and why it
+// was set aside; in JSON also its last time, size, kind and code.
 std::string refused_line(const RefusedMessage& message, const PayloadIdentity& identity, Shown shown);
 // The same and the message itself.
 std::string refused_whole(const RefusedMessage& message, const PayloadIdentity& identity, Shown shown);
 
+// Whether it looks like the id of a message, of whatever buffer.
+bool is_message_id(std::string_view text);
 // What the id of a message ends with; none: it is no id of that epoch.
 std::optional<std::uint64_t> parse_message_id(std::string_view id, std::uint64_t epoch);
 
@@ -52,8 +55,8 @@ std::string settled_answer(const Result<Totals>& settled);
 Result<void> each_refused(const std::filesystem::path& socket, Shown shown,
                           const std::function<bool(std::string_view line)>& take);
 Result<std::string> show_refused(const std::filesystem::path& socket, Shown shown, const std::string& id);
-// All when no id is named.
+// All when no id is named. A failure says how many were settled before it.
 Result<Totals> settle_refused(const std::filesystem::path& socket, RefusedVerdict verdict,
-                              const std::vector<std::string>& ids);
+                              std::vector<std::string> ids);
 
 }  // namespace holdfast

@@ -132,7 +132,7 @@ class Diagnosis {
             failed("proxy", std::move(*failure));
             return false;
         }
-        succeeded("proxy", proxy_->proxy.url + " passes on to " + host_and_port(server_));
+        succeeded("proxy", proxy_->proxy.url + " passes on to " + host_and_port(server_.host, server_.port));
         return true;
     }
 

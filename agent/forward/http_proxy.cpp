@@ -32,7 +32,7 @@ std::string base64(const std::string& text) {
 }
 
 std::string tunnel_request(const ProxyAccess& access, const Server& server) {
-    const std::string target = host_and_port(server);
+    const std::string target = host_and_port(server.host, server.port);
     std::string request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
     // RFC 7617, 2; the one scheme that needs no second request.
     if (const std::string& username = access.proxy.username; !username.empty())
@@ -61,7 +61,8 @@ class Tunnel {
         while (is_wanted_()) {
             const MonoTime now = std::chrono::steady_clock::now();
             if (now >= deadline_)
-                return failed(Class::passing, " does not answer: it may not reach " + host_and_port(server_));
+                return failed(Class::passing, " does not answer: it may not reach " +
+                                                  host_and_port(server_.host, server_.port));
             if (wait_until_ready(socket_, events, std::min<MonoTime>(deadline_, now + longest_wait)))
                 return std::nullopt;
         }
@@ -110,7 +111,7 @@ class Tunnel {
         const int status = answer_.status();
         if (status >= 200 && status < 300) return std::nullopt;
         const std::string said = " (" + answer_.status_text() + ")";
-        const std::string target = host_and_port(server_);
+        const std::string target = host_and_port(server_.host, server_.port);
         switch (status) {
             case 407:
                 return failed(Class::person, credentials_refused() + said);
@@ -160,11 +161,6 @@ class Tunnel {
 std::optional<LinkFailure> open_tunnel(int socket, const ProxyAccess& access, const Server& server,
                                        MonoTime deadline, const std::function<bool()>& is_wanted) {
     return Tunnel(socket, access, server, deadline, is_wanted).open();
-}
-
-std::string host_and_port(const Server& server) {
-    const bool is_ipv6 = server.host.find(':') != std::string::npos;
-    return (is_ipv6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
 }
 
 std::string proxy_text(const ProxyConfig& proxy, const std::string& does) {

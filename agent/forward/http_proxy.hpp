@@ -20,8 +20,6 @@ std::optional<LinkFailure> open_tunnel(
     int socket, const ProxyAccess& access, const Server& server, MonoTime deadline,
     const std::function<bool()>& is_wanted = [] { return true; });
 
-// "broker.example.com:8883", "[2001:db8::1]:8883".
-std::string host_and_port(const Server& server);
 // "the proxy http://proxy.example.com:3128" and what it does.
 std::string proxy_text(const ProxyConfig& proxy, const std::string& does);
 

@@ -130,6 +130,15 @@ int Dial::Seams::connect(SSL* ssl) {
     return result;
 }
 
+namespace {
+
+// Without a word, in TLS's sense: the server may have ended it for a reason of MQTT.
+bool was_just_closed(unsigned long error) {
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
+}  // namespace
+
 // A server that speaks TLS 1.3 judges our certificate when the handshake is over for us.
 int Dial::Seams::read(SSL* ssl, void* buffer, int count) {
     static auto* const real = next_definition<int(SSL*, void*, int)>("SSL_read");
@@ -144,7 +153,9 @@ int Dial::Seams::read(SSL* ssl, void* buffer, int count) {
         return 0;  // for Paho the server has closed
     }
     const int saved_errno = errno;
-    if (ERR_peek_error() != 0 && SSL_get_error(ssl, result) == SSL_ERROR_SSL) failed(*handshake);
+    const unsigned long error = ERR_peek_error();
+    if (error != 0 && !was_just_closed(error) && SSL_get_error(ssl, result) == SSL_ERROR_SSL)
+        failed(*handshake);
     errno = saved_errno;
     return result;
 }

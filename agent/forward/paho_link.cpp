@@ -10,6 +10,7 @@
 #include "forward/paho_seams.hpp"
 #include "forward/paho_transport.hpp"
 #include "forward/reason_codes.hpp"
+#include "forward/tcp_connect.hpp"
 #include "forward/tls_policy.hpp"
 
 namespace holdfast {
@@ -31,9 +32,7 @@ std::string paho_uri(const Server& server) {
                          : server.scheme == Scheme::mqtts ? "ssl://"
                          : server.scheme == Scheme::ws    ? "ws://"
                                                           : "wss://";
-    const bool is_ipv6 = server.host.find(':') != std::string::npos;
-    return scheme + (is_ipv6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port) +
-           server.path;
+    return scheme + host_and_port(server.host, server.port) + server.path;
 }
 
 mqtt::create_options create_options_for(Protocol protocol) {

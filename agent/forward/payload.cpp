@@ -86,6 +86,12 @@ std::string message_id(std::uint64_t epoch, std::uint64_t seq) {
     return id;
 }
 
+Result<PayloadEncoder::Payload> PayloadEncoder::encode(const Batch& batch) {
+    const auto body = decode_body(batch.header.kind, batch.body);
+    if (!body) return body.error();
+    return encode(batch.header, *body);
+}
+
 PayloadEncoder::PayloadEncoder(PayloadIdentity identity) : identity_(std::move(identity)) {
     JsonWriter(agent_member_).key("agent").text(identity_.agent_id);
 }

@@ -41,6 +41,8 @@ class PayloadEncoder {
     // `body` is the decoded body of the header's batch. Fails with corrupt when its stream of readings is
     // damaged.
     Result<Payload> encode(const BatchHeader& header, const BatchBody& body);
+    // Likewise, of a batch whose body is not decoded yet.
+    Result<Payload> encode(const Batch& batch);
 
   private:
     Result<void> write_readings(JsonWriter& json, const BatchHeader& header, std::string_view stream);

@@ -15,7 +15,8 @@
 namespace holdfast {
 
 // A socket, not blocking, over which the server is spoken to. With a proxy it is the proxy that looks the
-// server's name up. Fails early when `is_wanted` no longer holds, which is asked several times a second.
+// server's name up. Fails early when `is_wanted` no longer holds, which is asked several times a second once
+// the name has been looked up.
 tl::expected<UniqueFd, LinkFailure> reach_server(Resolver& resolver, const Server& server,
                                                  const std::optional<ProxyAccess>& proxy, MonoTime deadline,
                                                  const std::function<bool()>& is_wanted);

@@ -19,11 +19,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto head_start = 250ms;  // of an address over the next
 constexpr auto longest_wait = 100ms;
 
-std::string address_and_port(const Address& address, std::uint16_t port) {
-    const std::string text = address.text();
-    return (address.family() == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
-}
-
 class Race {
   public:
     Race(const std::vector<Address>& addresses, std::uint16_t port) : addresses_(addresses), port_(port) {}
@@ -55,7 +50,7 @@ class Race {
     std::optional<TcpConnection> start(MonoTime now) {
         const Address& address = addresses_[next_++];
         next_start_ = now + head_start;
-        const std::string peer = address_and_port(address, port_);
+        const std::string peer = host_and_port(address.text(), port_);
         UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (socket && ::connect(socket.get(), address.get(), address.length) == 0)
             return TcpConnection{std::move(socket), peer};
@@ -103,6 +98,11 @@ void set_option(int socket, int level, int option, int value) {
 }
 
 }  // namespace
+
+std::string host_and_port(const std::string& host, std::uint16_t port) {
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
 
 Result<TcpConnection> connect_tcp(const std::vector<Address>& addresses, std::uint16_t port,
                                   MonoTime deadline, const std::function<bool()>& is_wanted) {

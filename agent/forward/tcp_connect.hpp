@@ -15,9 +15,12 @@
 
 namespace holdfast {
 
+// "broker.example.com:8883", "[2001:db8::1]:8883".
+std::string host_and_port(const std::string& host, std::uint16_t port);
+
 struct TcpConnection {
     UniqueFd socket;   // not blocking
-    std::string peer;  // "192.0.2.1:8883", "[2001:db8::1]:8883"
+    std::string peer;  // host_and_port() of the address
 };
 
 // Tries the addresses in their order, the next one when the last has failed or has not answered for 250 ms

@@ -11,7 +11,8 @@
 #include "base/clock.hpp"
 #include "config/config.hpp"
 #include "model/batch.hpp"
-#include "model/reading_stream.hpp"
+#include "model/body_writer.hpp"
+#include "model/message_size.hpp"
 
 namespace holdfast {
 
@@ -25,25 +26,30 @@ class Batcher {
             std::size_t envelope_bytes);
 
     // The input's channels are numbered anew from here on.
-    void begin_stream() { channel_map_.clear(); }
+    void begin_stream() { body_.begin_stream(); }
 
     // An upper bound of what the reading takes in the message.
-    std::size_t payload_bytes(const Reading& reading, const std::vector<Channel>& channels) const;
+    static std::size_t payload_bytes(const Reading& reading, const std::vector<Channel>& channels) {
+        return message_size::of_reading(reading, channels);
+    }
     // Whether the message stays within [batch] max_bytes, and what the broker takes, with so much more; an
     // empty batch takes any one reading.
     bool has_room(std::size_t bytes) const {
-        return count_ == 0 || payload_bytes_ + bytes <= std::min(limits_.max_bytes.count, message_limit_);
+        return count() == 0 || payload_bytes_ + bytes <= std::min(limits_.max_bytes.count, message_limit_);
     }
     void set_message_limit(std::uint64_t bytes) { message_limit_ = bytes; }
     // `bytes`: payload_bytes() of the reading.
-    void add(const Reading& reading, const std::vector<Channel>& channels, std::size_t bytes);
-    bool full() const { return count_ >= limits_.max_readings; }
+    void add(const Reading& reading, const std::vector<Channel>& channels, std::size_t bytes) {
+        payload_bytes_ += bytes;
+        body_.add(reading, channels);
+    }
+    bool full() const { return count() >= limits_.max_readings; }
 
-    std::uint32_t count() const { return count_; }
+    std::uint32_t count() const { return body_.count(); }
     // When the first reading of the open batch was taken in; none: it is empty.
-    std::optional<MonoTime> opened() const { return count_ > 0 ? std::optional(opened_) : std::nullopt; }
+    std::optional<MonoTime> opened() const { return count() > 0 ? std::optional(opened_) : std::nullopt; }
     // On the boot clock, as BatchHeader::first_us. Precondition: not empty.
-    std::int64_t first_us() const { return first_us_; }
+    std::int64_t first_us() const { return body_.first_us(); }
 
     // What ties the boot clock to the world when a batch is closed.
     struct Stamp {
@@ -59,8 +65,6 @@ class Batcher {
     void open(MonoTime now, const Stamp& stamp);
 
   private:
-    std::uint32_t own_channel(std::uint32_t theirs, const std::vector<Channel>& channels);
-
     std::string input_;
     Priority priority_;
     std::string body_head_;
@@ -68,16 +72,9 @@ class Batcher {
     std::size_t envelope_bytes_;
     std::uint64_t message_limit_ = no_message_limit;
 
-    ReadingWriter writer_;
-    std::vector<std::uint32_t>
-        channel_map_;  // the input's index -> the batch's; `undefined` where not yet used in it
-    std::vector<Value> values_;
-    std::uint32_t count_ = 0;
+    BodyWriter body_;
     std::size_t payload_bytes_ = 0;
     MonoTime opened_{};
-    std::int64_t first_us_ = 0;
-    std::int64_t last_us_ = 0;
-    std::int64_t wall_offset_us_ = 0;
     bool opened_synchronised_ = false;
 };
 

@@ -21,6 +21,13 @@ std::string last_part(const std::string& path) {
 
 }  // namespace
 
+std::string list_of(const std::vector<Device>& devices) {
+    std::string list;
+    for (const Device& device : devices)
+        list += (list.empty() ? "" : ", ") + last_part(device.directory) + " " + device.name;
+    return list;
+}
+
 std::string bus_id(SensorFiles& files, const Device& device) {
     const auto start = files.resolve({device.hardware});
     if (!start) return "";

@@ -17,6 +17,9 @@ struct Device {
 
 enum class Naming { short_where_unique, always_long };
 
+// The kernel's numbers of the devices and their names: "hwmon0 coretemp, hwmon1 nvme".
+std::string list_of(const std::vector<Device>& devices);
+
 // Where the device sits on its bus ("1-0048", "0000:01:00.0", "coretemp.0"); empty when nothing says so.
 std::string bus_id(SensorFiles& files, const Device& device);
 

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
+
+#include "text/number.hpp"
 
 namespace sensors {
 
@@ -29,13 +30,7 @@ inline std::string_view take_word(std::string_view& text) {
     return word;
 }
 
-template <typename Number>
-std::optional<Number> to_number(std::string_view word) {
-    Number number{};
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
-    return number;
-}
+using plugin_text::to_number;
 
 template <typename Number>
 std::optional<Number> take_number(std::string_view& text) {

@@ -28,6 +28,13 @@ TEST(Utf8, AcceptsEveryCodePointButSurrogates) {
     EXPECT_FALSE(is_utf8(encoded(0x110000)));
 }
 
+TEST(Utf8, IsCutBetweenCharacters) {
+    const std::string text = "a\u00e4\u20ac\U0001F600";  // 1, 2, 3 and 4 bytes
+    const std::size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    for (std::size_t most = 0; most < std::size(expected); ++most)
+        EXPECT_EQ(first_bytes(text, most), text.substr(0, expected[most])) << most;
+}
+
 TEST(Utf8, CountsExactlyTheWellFormedPairsAndTriples) {
     int pairs = 0;
     int triples = 0;

@@ -1,8 +1,10 @@
 #include "broker/scripted_broker.hpp"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <openssl/err.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +39,8 @@ ScriptedBroker::ScriptedBroker(Script script, Options options)
         SSL_CTX_use_certificate_chain_file(context_.get(), options_.tls->certificate.c_str());
         SSL_CTX_use_PrivateKey_file(context_.get(), options_.tls->key.c_str(), SSL_FILETYPE_PEM);
     }
+    if (options_.receive_buffer > 0)
+        ::setsockopt(listener_.get(), SOL_SOCKET, SO_RCVBUF, &options_.receive_buffer, sizeof(int));
     ::listen(listener_.get(), 64);
     port_ = port_of(listener_.get());
     thread_ = std::thread([this] { accept_all(); });
@@ -319,6 +323,18 @@ void ScriptedBroker::Connection::serve() {
 void ScriptedBroker::Connection::read_to_end() {
     while (read()) {
     }
+}
+
+std::size_t ScriptedBroker::Connection::wait_until_full() const {
+    constexpr int still_looks = 20;
+    int waiting = 0;
+    const auto deadline = Clock::now() + patience;
+    for (int before = 0, still = 0; still < still_looks && Clock::now() < deadline; before = waiting) {
+        std::this_thread::sleep_for(20ms);
+        ::ioctl(fd_.get(), SIOCINQ, &waiting);
+        still = waiting > 0 && waiting == before ? still + 1 : 0;
+    }
+    return static_cast<std::size_t>(waiting);
 }
 
 void ScriptedBroker::Connection::reset() {

@@ -48,6 +48,7 @@ class ScriptedBroker {
         bool greet = true;                      // false: the script runs before TLS and CONNECT
         bool keep_bytes = false;                // of received packets, in the log
         bool keep_events = true;                // false: no log, for very many packets; the rules hold
+        int receive_buffer = 0;                 // of each connection, in bytes; 0: as the kernel has it
     };
 
     explicit ScriptedBroker(Script script) : ScriptedBroker(std::move(script), Options()) {}
@@ -127,7 +128,9 @@ class ScriptedBroker::Connection {
     void serve();
     void answer(const Packet& packet);
     void read_to_end();  // without an answer
-    void reset();        // the client gets a TCP reset
+    // Reads nothing until no more comes in, for all buffers on the way are full; returns how many bytes did.
+    std::size_t wait_until_full() const;
+    void reset();  // the client gets a TCP reset
 
   private:
     friend class ScriptedBroker;

@@ -225,20 +225,166 @@ TEST_P(Refused, MakesRoomBeforeAnythingElseDoes) {
     EXPECT_EQ(test_.buffer->status().refused_messages, 4U);
 }
 
-TEST_P(Refused, GetsTooOld) {
-    test_.close();
-    test_.config.max_age = std::chrono::seconds(100);
-    test_.open();
-    test_.buffer->set_link(true);
-    take_in(1);
-    test_.buffer->set_aside(not_authorised(test_.buffer->peek()->header.seq));
-    commit();
-    test_.pass(std::chrono::seconds(200));
-    take_in(1);
-    test_.buffer->ack(test_.buffer->peek()->header.seq);
-    test_.pass(std::chrono::seconds(20));
-    EXPECT_EQ(test_.buffer->status().refused_messages, 0U);
+class OldRefused : public Refused {
+  protected:
+    static constexpr std::chrono::seconds max_age{100};
+    OldRefused() {
+        test_.close();
+        test_.config.max_age = max_age;
+        test_.open();
+        test_.buffer->set_link(true);
+    }
+    void set_aside(int batches) {
+        take_in(batches);
+        for (const Batch& batch : test_.peek_all())
+            test_.buffer->set_aside(not_authorised(batch.header.seq));
+        commit();
+    }
+    std::uint64_t aside() const { return test_.buffer->status().refused_messages; }
+};
+INSTANTIATE_TEST_SUITE_P(Durabilities, OldRefused,
+                         ::testing::Values(Durability::offline, Durability::strict));
+
+TEST_P(OldRefused, GoesWhileNothingElseHappens) {
+    set_aside(1);
+    for (int half = 0; half < 2; ++half) {
+        test_.reopen();
+        test_.buffer->set_link(true);
+        EXPECT_EQ(aside(), 1U);
+        test_.pass(max_age / 2 + std::chrono::seconds(2));
+    }
+    EXPECT_EQ(aside(), 0U);
     EXPECT_EQ(test_.buffer->status().dropped_readings, 7U);
+}
+
+TEST_P(OldRefused, IsDueWhenItGetsOldAndNotBefore) {
+    set_aside(1);
+    const MonoTime begin = test_.clock.now();
+    std::optional<MonoTime> due = test_.buffer->step();
+    for (int steps = 0; due && aside() > 0; ++steps) {
+        ASSERT_LT(steps, 10) << "nothing wakes it in vain";
+        test_.clock.advance(std::chrono::ceil<std::chrono::seconds>(*due - test_.clock.now()));
+        due = test_.buffer->step();
+    }
+    EXPECT_EQ(aside(), 0U);
+    EXPECT_LE(test_.clock.now(), begin + max_age);
+}
+
+TEST_P(OldRefused, GoesAlsoWhileCommitsAreFrequent) {
+    set_aside(1);
+    for (int second = 0; second < 102; ++second) {
+        take_in(1);
+        test_.buffer->ack(test_.buffer->peek()->header.seq);
+        test_.pass(std::chrono::seconds(1));
+    }
+    EXPECT_EQ(aside(), 0U);
+    EXPECT_EQ(test_.buffer->status().dropped_readings, 7U);
+}
+
+TEST_P(OldRefused, ManyGoAndTheYoungStay) {
+    set_aside(100);
+    test_.pass(max_age / 2);
+    set_aside(3);
+    test_.pass(max_age / 2 + std::chrono::seconds(1));
+    EXPECT_EQ(aside(), 3U);
+}
+
+TEST_P(OldRefused, OneThatIsDamagedKeepsNoneBehindIt) {
+    set_aside(3);
+    test_.close();
+    execute(test_.directory / "buffer.db", "UPDATE batches_normal SET checksum=checksum+1 WHERE seq=1");
+    execute(test_.directory / "buffer.db", "DELETE FROM batches_normal WHERE seq=2");
+    test_.open();
+    test_.pass(max_age + std::chrono::seconds(1));
+    EXPECT_EQ(aside(), 0U) << test_.log.text();
+}
+
+TEST_P(Refused, OneThatIsDamagedIsShownAndCanBeDropped) {
+    take_in(3);
+    for (const Batch& batch : test_.peek_all())
+        test_.buffer->set_aside(not_authorised(batch.header.seq));
+    test_.close();
+    execute(test_.directory / "buffer.db", "UPDATE batches_normal SET checksum=checksum+1 WHERE seq=2");
+    test_.open();
+    const auto all = list_all(*test_.buffer);
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_FALSE(all[0].damaged);
+    EXPECT_TRUE(all[1].damaged);
+    EXPECT_EQ(seq_of_message(all[1].batch.header), 2U);
+    EXPECT_EQ(all[1].batch.header.count, 7U);
+    EXPECT_EQ(all[1].refusal.text, "not authorised");
+    EXPECT_TRUE((*test_.buffer->find_refused(2))->damaged);
+    ASSERT_TRUE(test_.buffer->settle_refused(RefusedVerdict::drop, {2}));
+    EXPECT_THAT(listed(*test_.buffer), ElementsAre(1, 3));
+}
+
+TEST_P(Refused, ReasonIsCutBetweenCharacters) {
+    take_in(1);
+    ASSERT_TRUE(test_.buffer->peek());
+    std::string reason = "x";
+    for (int i = 0; i < 300; ++i)
+        reason += "\u00e4";
+    test_.buffer->set_aside({1, 0x87, reason, 1});
+    commit();
+    EXPECT_EQ(list_all(*test_.buffer)[0].refusal.text, reason.substr(0, 511));
+}
+
+// What the disk says while it is dropped: the page of its row is no longer what it was.
+TEST(RefusedMarks, NothingIsSaidToBeDroppedWhenTheDiskIsDamaged) {
+    BufferInDirectory test;
+    test.buffer->set_link(true);
+    for (int i = 0; i < 1'000; ++i)  // more than SQLite keeps of its pages
+        test.append(make_batch(10, "in", Priority::normal, 2'000));
+    for (const Batch& batch : test.peek_all())
+        test.buffer->set_aside(not_authorised(batch.header.seq));
+    test.pass(test.config.commit_interval);
+    test.reopen();
+    const auto file = test.directory / "buffer.db";
+    const std::string row = (*test.buffer->find_refused(151))->batch.body.substr(100, 64);
+    test.reopen();
+    const std::size_t at = content_of(file).find(row);
+    ASSERT_NE(at, std::string::npos);
+    zero_page(file, at / page_bytes + 1);
+    const auto settled = test.buffer->settle_refused(RefusedVerdict::drop, {151});
+    EXPECT_EQ(damaged_sets(test), 1U) << "the commit met the damage";
+    EXPECT_FALSE(settled);
+}
+
+// --- with `block`
+
+TEST(BlockedByRefused, AMessageThatIsSetAsideKeepsNoInputWaiting) {
+    BufferConfig config;
+    config.when_full = WhenFull::block;
+    config.min_free = Bytes{std::uint64_t{1} << 60};  // others have filled the disk
+    BufferInDirectory test(config);
+    test.buffer->set_link(true);
+    test.settle();
+    ASSERT_TRUE(test.buffer->has_room()) << "the broker takes it without the disk";
+    test.append(make_batch(7));
+    ASSERT_TRUE(test.buffer->peek());
+    test.buffer->set_aside(not_authorised(1));
+    test.pass(test.config.commit_interval);
+    ASSERT_EQ(test.buffer->status().refused_messages, 1U) << test.log.text();
+    test.pass(std::chrono::minutes(1));
+    EXPECT_TRUE(test.buffer->has_room());
+}
+
+TEST(BlockedByRefused, TheFileShrinksThoughAMessageIsSetAside) {
+    BufferInDirectory test;
+    for (int i = 0; i < 200; ++i)
+        test.append(make_batch(7, "in", Priority::normal, 3'000));
+    test.buffer->set_link(false);
+    test.pass(test.config.commit_interval);
+    test.buffer->set_link(true);
+    for (const Batch& batch : test.peek_all()) {
+        if (batch.header.seq % 2 == 0)
+            test.buffer->set_aside(not_authorised(batch.header.seq));
+        else
+            test.buffer->ack(batch.header.seq);
+    }
+    test.pass(std::chrono::minutes(1));
+    ASSERT_EQ(test.buffer->status().refused_messages, 100U);
+    EXPECT_LT(test.buffer->status().bytes, 130 * page_bytes) << "a page a message";
 }
 
 TEST_P(Refused, IsExportedAndPurgedLikeAllElse) {

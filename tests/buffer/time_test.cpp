@@ -4,6 +4,7 @@
 #include "buffer/drain_meter.hpp"
 #include "buffer/drain_pace.hpp"
 #include "buffer/support.hpp"
+#include "support/make_batch.hpp"
 
 namespace holdfast::test {
 namespace {
@@ -41,6 +42,40 @@ struct UnsetClock {
         test.clock.set_wall_us(in_2026);
     }
 };
+
+// A reading each second, so that it can be split.
+Batch splittable_now(const BufferInDirectory& test) {
+    Batch batch = batch_now(test);
+    BatchMaker maker("host");
+    const auto number = maker.channel("n", ValueType::i64);
+    for (int i = 0; i < 4; ++i)
+        maker.add(batch.header.first_us + i * 1'000'000, {Value::of(number, std::int64_t{i})});
+    const Batch made = maker.batch(0);
+    batch.header.count = made.header.count;
+    batch.body = made.body;
+    return batch;
+}
+
+TEST(BufferClock, CorrectsThePartsOfWhatWasNeverSent) {
+    for (const bool on_disk : {false, true}) {
+        BufferInDirectory test;
+        test.clock.set_synchronised(false);
+        test.clock.set_wall_us(in_1970);
+        test.append(splittable_now(test));
+        if (on_disk) test.pass(test.config.commit_interval);
+        test.buffer->set_link(true);
+        ASSERT_TRUE(test.buffer->peek());
+        test.clock.set_synchronised(true);
+        test.clock.set_wall_us(in_2026);
+        test.pass(milliseconds(1'500));
+        test.buffer->split({1, 40});
+        test.settle();
+        const auto parts = test.peek_all();
+        EXPECT_GE(parts.size(), 2U) << on_disk;
+        for (const Batch& part : parts)
+            EXPECT_EQ(part.header.clock, ClockState::corrected) << on_disk;
+    }
+}
 
 TEST(BufferClock, CorrectsWhatWasTakenInBeforeTheClockWasSet) {
     for (const bool on_disk : {false, true}) {

@@ -132,6 +132,12 @@ TEST(ShippedConfiguration, SamplesThisMachineAndSendsNothing) {
     EXPECT_EQ(config.inputs[0].plugin, "system");
 }
 
+// A reload takes no change of [broker].
+TEST(ShippedConfiguration, SaysToRestart) {
+    EXPECT_THAT(shipped(), HasSubstr("`systemctl restart holdfast`"));
+    EXPECT_THAT(shipped(), testing::Not(HasSubstr("reload")));
+}
+
 TEST(ShippedConfiguration, IsRightInWhatItCommentsOut) {
     // The files it speaks of are not here; nothing else may be wrong.
     const auto found = problems(uncommented(shipped()));

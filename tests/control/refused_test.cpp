@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/served_socket.hpp"
 #include "support/make_batch.hpp"
 
 namespace holdfast::test {
@@ -48,6 +49,22 @@ TEST(RefusedShown, TextSaysWhyAndShowsTheMessage) {
     EXPECT_EQ(nlohmann::json::parse(whole.substr(line.size()))["input"], "host");
 }
 
+TEST(RefusedShown, OfADamagedOneWhatItsMarkSays) {
+    RefusedMessage message = sample();
+    message.batch.body.clear();
+    message.damaged = true;
+    EXPECT_EQ(refused_line(message, identity, Shown::text),
+              "5f0c1d2e9a7b4c31-812  damaged on the disk, 3 readings, set aside 2026-11-22 18:13:20Z after 2 "
+              "times: not authorised \"here\"\n");
+    const auto json = nlohmann::json::parse(refused_whole(message, identity, Shown::json));
+    EXPECT_EQ(json["id"], "5f0c1d2e9a7b4c31-812");
+    EXPECT_EQ(json["damaged"], true);
+    EXPECT_EQ(json["readings"], 3);
+    EXPECT_EQ(json["code"], 0x87);
+    EXPECT_FALSE(json.contains("input"));
+    EXPECT_FALSE(json.contains("message"));
+}
+
 TEST(RefusedRequest, IsReadAndWhatIsNoneOrOfAnotherBufferIsRefused) {
     using Verb = RefusedRequest::Verb;
     const auto list = parse_refused_request("buffer refused list json 17 4711", epoch);
@@ -85,6 +102,62 @@ TEST(RefusedAnswer, EndsAPageAndSaysWhatIsNotThere) {
               "error: no message 5f0c1d2e9a7b4c31-5 is set aside\n");
     EXPECT_EQ(settled_answer(Totals{2, 14}), "2 14\n");
     EXPECT_EQ(settled_answer(Error{Error::Kind::gone, "none"}), "error: none\n");
+}
+
+// --- what the command line asks
+
+class SettlingRefused : public ServedSocket {
+  protected:
+    // An agent that settles what it is told, once each; the first so many requests.
+    void settle_requests(std::size_t most) {
+        serve([this, most](std::string_view request, uid_t) -> std::string {
+            if (requests_.size() == most) return "error: the buffer can't be written now\n";
+            requests_.emplace_back(request);
+            const auto parsed = parse_refused_request(request, epoch);
+            const std::size_t messages = parsed ? parsed->messages.size() : 0;
+            return std::to_string(messages) + " " + std::to_string(3 * messages) + "\n";
+        });
+    }
+    static std::vector<std::string> ids(std::uint64_t from, std::uint64_t to) {
+        std::vector<std::string> all;
+        for (std::uint64_t seq = from; seq < to; ++seq)
+            all.push_back(message_id(epoch, seq));
+        return all;
+    }
+    std::vector<std::string> requests_;
+};
+
+TEST_F(SettlingRefused, AMessageThatIsNamedTwiceCountsOnce) {
+    settle_requests(10);
+    std::vector<std::string> named = ids(0, 100);
+    for (const std::string& id : ids(0, 100))
+        named.push_back(id);
+    with_client([&] {
+        const auto settled = settle_refused(path_, RefusedVerdict::drop, named);
+        ASSERT_TRUE(settled) << settled.error().text;
+        EXPECT_EQ(settled->batches, 100U);
+        EXPECT_EQ(settled->readings, 300U);
+    });
+    EXPECT_EQ(requests_.size(), 2U);
+}
+
+TEST_F(SettlingRefused, WhatWasDroppedBeforeAFailureIsSaid) {
+    settle_requests(1);
+    with_client([this] {
+        const auto settled = settle_refused(path_, RefusedVerdict::drop, ids(0, 100));
+        ASSERT_FALSE(settled);
+        EXPECT_EQ(settled.error().text, "the buffer can't be written now, after 64 messages were dropped");
+    });
+}
+
+TEST_F(SettlingRefused, WhatWasTakenUpAgainBeforeAFailureIsSaid) {
+    settle_requests(1);
+    with_client([this] {
+        const auto settled = settle_refused(path_, RefusedVerdict::retry, ids(0, 100));
+        ASSERT_FALSE(settled);
+        EXPECT_EQ(settled.error().text,
+                  "the buffer can't be written now, after 64 messages were taken up to be sent again");
+    });
 }
 
 }  // namespace

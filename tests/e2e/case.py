@@ -25,6 +25,12 @@ def needs(timeout=60, processors=1):
     return mark
 
 
+def by_chance(method):
+    """Chance decides what the test tries: when it fails, it gets no second try."""
+    method.labels = "e2e,random"
+    return method
+
+
 class EndToEnd(unittest.TestCase):
     def setUp(self):
         self.assertTrue(os.access(HOLDFAST, os.X_OK), f"no program {HOLDFAST}: set HOLDFAST_BUILD to the build directory")

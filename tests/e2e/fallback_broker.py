@@ -5,12 +5,14 @@ import threading
 
 from listener import Listener
 
+CLOSE = b""  # brokers from before MQTT 5 may just close
 REFUSE_VERSION_5 = bytes([0x20, 0x03, 0x00, 0x84, 0x00])  # CONNACK, unsupported protocol version (MQTT 5, 3.2.2.2)
 
 
 class FallbackBroker(Listener):
-    def __init__(self, pair, backend_port):
+    def __init__(self, pair, backend_port, refusal=REFUSE_VERSION_5):
         self.refused = 0
+        self._refusal = refusal
         self._backend_port = backend_port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pair.cert, pair.key)
@@ -20,10 +22,12 @@ class FallbackBroker(Listener):
         try:
             client = self._context.wrap_socket(connection, server_side=True)
             first = client.recv(4096)
+            if not first:
+                return
             name = first.find(b"\x00\x04MQTT")
             if first[name + 6] == 5:
                 self.refused += 1
-                client.sendall(REFUSE_VERSION_5)
+                client.sendall(self._refusal)
                 client.close()
                 return
             backend = socket.create_connection(("127.0.0.1", self._backend_port))

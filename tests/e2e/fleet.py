@@ -23,8 +23,9 @@ def arrivals(messages):
     return found
 
 
-def extra(messages):
-    return sum(len(positions) - 1 for positions in arrivals(messages).values())
+def repeats(messages):
+    """The positions of those whose id had come before."""
+    return [again for positions in arrivals(messages).values() for again in positions[1:]]
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Fleet(EndToEnd):
         """Each member with its messages, once it has said how many came again."""
         for member in self.members:
             messages = self.messages(member)
-            print(f"{member}: {taken_in[member.name]} readings in {len(messages)} messages, {extra(messages)} again",
+            print(f"{member}: {taken_in[member.name]} readings in {len(messages)} messages, {len(repeats(messages))} again",
                   flush=True)
             yield member, messages
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs end-to-end tests by name, all without one; `--list` prints each with its seconds and processors.
+"""Runs end-to-end tests by name, all without one; `--list` prints each with its seconds, processors and labels.
 
 Exit code: 0 passed, 1 failed, 77 skipped. The build directory comes in HOLDFAST_BUILD; HOLDFAST_LONG=1 runs the long forms.
 """
@@ -48,8 +48,9 @@ def main(arguments):
         return 1
     if arguments and arguments[0] == "--list":
         for test in all_tests(suite):
-            timeout, processors = getattr(getattr(test, test._testMethodName), "needs", (60, 1))
-            print(f"{test.id()} {timeout} {processors}")
+            method = getattr(test, test._testMethodName)
+            timeout, processors = getattr(method, "needs", (60, 1))
+            print(test.id(), timeout, processors, getattr(method, "labels", "e2e"))
         return 0
     result = unittest.TextTestRunner(verbosity=2, resultclass=Result).run(suite)
     if not result.wasSuccessful() or result.testsRun == 0:

@@ -58,6 +58,7 @@ class BufferCommands(EndToEnd):
         self.assertEqual(stat["readings"], 5000)
         self.damage(agent, 3)
         self.assertIn("damaged", json.loads(self.unchanged(agent, "stat", "--json").stdout)["last_error"])
+        self.assertIn("meta", self.unchanged(agent, "refused", "list").stderr)
 
     def test_export_prints_the_messages_that_would_be_sent(self):
         agent = self.killed()
@@ -126,6 +127,23 @@ class BufferCommands(EndToEnd):
             done = agent.command("buffer", *arguments)
             self.assertEqual(done.returncode, 1)
             self.assertIn("the agent is running", done.stderr)
+        self.assertEqual(agent.status()["buffer"]["readings"], 500)
+
+    def test_an_agent_that_is_not_seen_keeps_its_buffer_all_the_same(self):
+        agent = self.make_agent(self.config(None, self.simulator(rate=0, count=500)))
+        agent.wait_status(lambda s: s["buffer"]["committed_readings"] == 500, "everything on disk")
+        control = os.path.join(agent.runtime_dir, "control.sock")
+        os.rename(control, control + ".away")
+        done = agent.command("buffer", "purge", "--yes")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("an agent that runs holds it", done.stderr)
+        os.rename(control + ".away", control)
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, agent.process.pid, signal.SIGCONT)
+        done = agent.command("buffer", "purge", "--yes")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("does not answer", done.stderr)
+        os.kill(agent.process.pid, signal.SIGCONT)
         self.assertEqual(agent.status()["buffer"]["readings"], 500)
 
     def test_a_running_agent_exports_what_is_on_disk_and_what_is_in_memory(self):

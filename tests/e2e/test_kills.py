@@ -5,7 +5,7 @@ import signal
 import time
 
 from broker import free_port
-from case import SANITIZED, EndToEnd, needs
+from case import SANITIZED, EndToEnd, by_chance, needs
 from messages import Tally
 from waiting import wait_until
 
@@ -122,10 +122,12 @@ class Kills(EndToEnd):
         for broker in self.brokers:
             broker.stop()
 
+    @by_chance
     @needs(timeout=60 + 2 * ROUNDS, processors=2)
     def test_strict_loses_at_most_a_commit_interval(self):
         self.check_durability("strict", COMMIT_INTERVAL)
 
+    @by_chance
     @needs(timeout=60 + 2 * ROUNDS, processors=2)
     def test_offline_loses_at_most_spill_after_and_a_commit_interval(self):
         self.check_durability("offline", SPILL_AFTER + COMMIT_INTERVAL)

@@ -4,6 +4,7 @@ import threading
 import paho.mqtt.client as paho
 
 from case import AGENT_ID, EndToEnd, needs
+from fallback_broker import CLOSE, FallbackBroker
 from listener import Listener
 
 
@@ -32,7 +33,11 @@ class Namesake:
 
 
 class TellingBroker(Listener):
-    """Speaks MQTT 5, and tells the client with the agent's id that another has taken its place: mosquitto 2.0.11 only closes."""
+    """Speaks MQTT 5, and says why it leaves the client with the agent's id: mosquitto 2.0.11 only closes."""
+
+    def __init__(self, reason=0x8E):
+        self._reason = reason
+        super().__init__()
 
     def _serve(self, connection):
         with connection:
@@ -41,7 +46,7 @@ class TellingBroker(Listener):
                 return
             connection.sendall(b"\x20\x03\x00\x00\x00")
             if bytes([0, len(AGENT_ID)]) + AGENT_ID.encode() in connect:
-                connection.sendall(b"\xe0\x01\x8e")
+                connection.sendall(bytes([0xE0, 0x01, self._reason]))
             while connection.recv(4096):
                 pass
 
@@ -77,6 +82,25 @@ class NamesakeCheck(EndToEnd):
         self.leaves_a_session(clean_session=True)
         self.check(older, 0, "ok +client id: nobody else took")
         self.assertFalse(self.leaves_a_session(clean_session=False), "a session that was begun was ended")
+
+    @needs(timeout=90)
+    def test_old_broker_that_just_closes_at_version_5_is_asked_by_the_version_it_speaks(self):
+        self.broker = FallbackBroker(self.server_pair, self.make_broker(tls=False).port, CLOSE)
+        self.addCleanup(self.broker.stop)
+        agent = self.make_agent(self.config(self.broker), started=False)
+        other = Namesake(self, self.broker, paho.MQTTv311)
+        self.check(agent, 1, "FAILED +client id: the broker closed the connection .* 3 times: perhaps another client")
+        other.stop()
+        self.leaves_a_session(clean_session=True)
+        self.check(agent, 0, "ok +client id: nobody else took")
+        self.assertFalse(self.leaves_a_session(clean_session=False), "a session that was begun was ended")
+
+    @needs(timeout=60)
+    def test_broker_that_leaves_for_another_reason_is_quoted_and_accuses_nobody(self):
+        broker = TellingBroker(0x97)
+        self.addCleanup(broker.stop)
+        agent = self.make_agent(self.config([f"mqtt://127.0.0.1:{broker.port}"], protocol="5"), started=False)
+        self.check(agent, 0, "warning +client id: the broker closed the connection as .*: .*quota")
 
     @needs(timeout=90)
     def test_agent_that_runs_is_asked_and_not_disturbed(self):

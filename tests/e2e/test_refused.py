@@ -87,7 +87,9 @@ class RefusedMessages(EndToEnd):
         unknown = agent.command("buffer", "refused", "show", aside[0]["id"] + "9")
         self.assertEqual(unknown.returncode, 1)
         self.assertIn("is set aside", unknown.stderr)
-        self.assertEqual(agent.command("buffer", "refused", "retry").returncode, 2)
+        for wrong in ("retry",), ("drop", "all"), ("drop", "all 1-\n"), ("drop", aside[0]["id"], "all"):
+            self.assertEqual(agent.command("buffer", "refused", *wrong).returncode, 2, wrong)
+        self.assertEqual(self.listed(agent), aside)
 
         agent.kill()
         self.assertEqual(self.listed(agent), aside)

@@ -7,7 +7,7 @@ from packet_relay import PUBACK, PacketRelay
 from tcp_proxy import TcpProxy
 from waiting import wait_until
 
-LIMIT = 30 if LONG else 4  # seconds, for keep_alive and ack_timeout; the defaults are 30 s both
+LIMIT = 30 if LONG else 8  # seconds, for keep_alive and ack_timeout; the defaults are 30 s both
 
 
 class Link:

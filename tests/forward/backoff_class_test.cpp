@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "forward/forwarder_bench.hpp"
+#include "forward/forwarder_stage.hpp"
 #include "support/backoff_class.hpp"
 
 namespace holdfast {
@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::BackoffKind;
-using test::Bench;
 using test::classify;
+using test::ForwarderStage;
 using test::Gaps;
 
 constexpr int gaps_per_round = 5;
@@ -28,45 +28,46 @@ TEST(BackoffClass, TellsTheOthersFromJitter) {
 
 struct Scenario {
     const char* name;
-    std::function<void(Bench&)> end_attempt;  // what happens to each
+    std::function<void(ForwarderStage&)> end_attempt;  // what happens to each
 };
 
-void fail_with(Bench& bench, LinkFailure failure) {
-    bench.tell(transport::ConnectFailed{std::move(failure)});
+void fail_with(ForwarderStage& stage, LinkFailure failure) {
+    stage.tell(transport::ConnectFailed{std::move(failure)});
 }
 
 const Scenario scenarios[] = {
     {"no_connack",
-     [](Bench& bench) {
-         bench.clock.advance(10s);
-         fail_with(bench, test::passing("the broker does not answer CONNECT"));
+     [](ForwarderStage& stage) {
+         stage.clock.advance(10s);
+         fail_with(stage, test::passing("the broker does not answer CONNECT"));
      }},
-    {"connection_refused", [](Bench& bench) { fail_with(bench, test::passing()); }},
+    {"connection_refused", [](ForwarderStage& stage) { fail_with(stage, test::passing()); }},
     {"broker_busy",
-     [](Bench& bench) {
-         fail_with(bench, {LinkFailure::Class::passing, 0x89, "busy"});
+     [](ForwarderStage& stage) {
+         fail_with(stage, {LinkFailure::Class::passing, 0x89, "busy"});
      }},
-    {"tls_handshake_broken", [](Bench& bench) { fail_with(bench, test::passing("TLS handshake failed")); }},
+    {"tls_handshake_broken",
+     [](ForwarderStage& stage) { fail_with(stage, test::passing("TLS handshake failed")); }},
     {"server_disconnects",
-     [](Bench& bench) {
-         bench.tell(transport::Connected{});
-         bench.tell(transport::ConnectionLost{{LinkFailure::Class::passing, 0x8B, "shutting down"}});
+     [](ForwarderStage& stage) {
+         stage.tell(transport::Connected{});
+         stage.tell(transport::ConnectionLost{{LinkFailure::Class::passing, 0x8B, "shutting down"}});
      }},
     {"unstable_connection",
-     [](Bench& bench) {
-         bench.tell(transport::Connected{});
-         bench.pass(5s);
-         bench.tell(transport::ConnectionLost{test::passing("the connection was lost")});
+     [](ForwarderStage& stage) {
+         stage.tell(transport::Connected{});
+         stage.pass(5s);
+         stage.tell(transport::ConnectionLost{test::passing("the connection was lost")});
      }},
 };
 
 class BackoffScenario : public ::testing::TestWithParam<Scenario> {
   protected:
-    static Gaps round(Bench& bench) {
+    static Gaps round(ForwarderStage& stage) {
         Gaps gaps;
         for (int i = 0; i < gaps_per_round; ++i) {
-            GetParam().end_attempt(bench);
-            gaps.push_back(std::chrono::duration<double>(bench.until_attempt()).count());
+            GetParam().end_attempt(stage);
+            gaps.push_back(std::chrono::duration<double>(stage.until_attempt()).count());
         }
         return gaps;
     }
@@ -79,9 +80,9 @@ TEST_P(BackoffScenario, IsJitter) {
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         Gaps rounds[2];
         for (int turn = 0; turn < 2; ++turn) {
-            Bench bench(test::without_status(), 1000 * static_cast<std::uint64_t>(turn) + seed);
-            (void)bench.until_attempt();
-            rounds[turn] = round(bench);
+            ForwarderStage stage(test::without_status(), 1000 * static_cast<std::uint64_t>(turn) + seed);
+            (void)stage.until_attempt();
+            rounds[turn] = round(stage);
         }
         if (classify(rounds[0], rounds[1]) == BackoffKind::jitter) ++jitter;
         first_gaps += rounds[0].front();
@@ -96,15 +97,15 @@ INSTANTIATE_TEST_SUITE_P(Forwarder, BackoffScenario, ::testing::ValuesIn(scenari
 
 TEST(Backoff, TwelveConnectsWithoutConnackFitFiveMinutes) {
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-        Bench bench(test::without_status(), seed);
-        const MonoTime begin = bench.clock.now();
-        (void)bench.until_attempt();
+        ForwarderStage stage(test::without_status(), seed);
+        const MonoTime begin = stage.clock.now();
+        (void)stage.until_attempt();
         for (int connects = 1; connects < 12; ++connects) {
-            bench.clock.advance(10s);
-            fail_with(bench, test::passing("the broker does not answer CONNECT"));
-            (void)bench.until_attempt();
+            stage.clock.advance(10s);
+            fail_with(stage, test::passing("the broker does not answer CONNECT"));
+            (void)stage.until_attempt();
         }
-        EXPECT_LT(bench.clock.now() - begin, 5min) << seed;
+        EXPECT_LT(stage.clock.now() - begin, 5min) << seed;
     }
 }
 

@@ -10,12 +10,13 @@
 
 #include "forward/diagnose.hpp"
 #include "forward/tcp_connect.hpp"
-#include "forward/tls_bench.hpp"
+#include "forward/tls_stage.hpp"
 
 namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using Class = LinkFailure::Class;
 using test::ScriptedServer;
 using test::TlsServer;
@@ -113,12 +114,12 @@ class HttpProxyTest : public test::TlsTest {
   protected:
     // To a server whose name nobody but the proxy can look up.
     ConnectRequest request_through(const ProxyAccess& access, const std::string& host = "broker.invalid") {
-        ConnectRequest request = test::request_to(8883, bench_.tls, host);
+        ConnectRequest request = test::request_to(8883, stage_.tls, host);
         request.proxy = access;
         return request;
     }
     test::CertificatePair pair_for(const std::string& names) {
-        return bench_.ca.issue("server", {.alternative_names = names});
+        return stage_.ca.issue("server", {.alternative_names = names});
     }
     // What is said of a proxy that does this; it has a password to betray.
     LinkFailure failure_with(ScriptedServer::Script script, const std::string& username = "") {
@@ -146,6 +147,30 @@ TEST_F(HttpProxyTest, PassesTheConnectionOnToANameThatOnlyItKnows) {
     EXPECT_TRUE(test::connects(request_through(proxy.access())));
     EXPECT_EQ(proxy.request(), "CONNECT broker.invalid:8883 HTTP/1.1\r\nHost: broker.invalid:8883\r\n\r\n");
     EXPECT_EQ(proxy.connections(), 1);
+}
+
+TEST_F(HttpProxyTest, WildcardInTheCertificateStandsForOneLevel) {
+    const TlsServer server({.pair = pair_for("DNS:*.site.invalid")}, &test::answer_connect);
+    const Proxy proxy(server.port());
+    EXPECT_TRUE(test::connects(request_through(proxy.access(), "broker.site.invalid")));
+}
+
+TEST_F(HttpProxyTest, WildcardInTheCertificateStandsForNeitherTwoLevelsNorNone) {
+    const TlsServer server({.pair = pair_for("DNS:*.site.invalid")});
+    const Proxy proxy(server.port());
+    for (const char* name : {"a.broker.site.invalid", "site.invalid"}) {
+        const LinkFailure failure = test::try_to_connect(request_through(proxy.access(), name));
+        EXPECT_EQ(failure.kind, Class::person);
+        EXPECT_THAT(failure.text, HasSubstr("is for *.site.invalid, not "s + name));
+    }
+    EXPECT_EQ(server.application_bytes(), 0u);
+}
+
+TEST_F(HttpProxyTest, WildcardForAWholeTopLevelIsRefused) {
+    const TlsServer server({.pair = pair_for("DNS:*.invalid")});
+    const Proxy proxy(server.port());
+    EXPECT_THAT(test::try_to_connect(request_through(proxy.access())).text,
+                HasSubstr("is for *.invalid, not broker.invalid"));
 }
 
 TEST_F(HttpProxyTest, IsToldAnIpv6AddressInBracketsAndTheCredentials) {
@@ -193,14 +218,14 @@ TEST_F(HttpProxyTest, PassesOnWhatTheServerSaysFirst) {
 TEST_F(HttpProxyTest, IsDiagnosedAsAStepOfItsOwn) {
     const TlsServer server({.pair = pair_for("DNS:broker.invalid")});
     const Proxy proxy(server.port());
-    const auto diagnosis = diagnose_server(request_through({}).server, bench_.tls, 20s, proxy.access());
+    const auto diagnosis = diagnose_server(request_through({}).server, stage_.tls, 20s, proxy.access());
     ASSERT_FALSE(diagnosis.failure) << diagnosis.failure->text;
     ASSERT_EQ(diagnosis.steps.size(), 4u);
     EXPECT_EQ(diagnosis.steps[2].name, "proxy");
     EXPECT_THAT(diagnosis.steps[2].text, HasSubstr("passes on to broker.invalid:8883"));
 
     const Proxy refusing(server.port(), [](const auto&) { return "HTTP/1.1 403 Forbidden\r\n\r\n"; });
-    const auto refused = diagnose_server(request_through({}).server, bench_.tls, 20s, refusing.access());
+    const auto refused = diagnose_server(request_through({}).server, stage_.tls, 20s, refusing.access());
     ASSERT_TRUE(refused.failure);
     EXPECT_EQ(refused.steps.back().name, "proxy");
 }

@@ -12,12 +12,14 @@
 #include "support/recording_log.hpp"
 #include "support/scripted_transport.hpp"
 #include "support/temp_dir.hpp"
+#include "support/wait_until.hpp"
 
 namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
 using test::TransportScript;
+using test::wait_until;
 using ::testing::ElementsAre;
 
 // A buffer that holds batches in memory and offers them on demand, on the caller's thread; what is given back
@@ -175,8 +177,7 @@ TEST_F(ForwarderThreadTest, RefusesToConnectWithoutItsPasswordAndReadsItAgainEac
     BrokerConfig config = quick_config();
     config.password_file = directory / "password";
     start(config);
-    while (thread->status().last_error.empty())
-        std::this_thread::yield();
+    ASSERT_TRUE(wait_until([&] { return !thread->status().last_error.empty(); }));
     EXPECT_THAT(thread->status().last_error, ::testing::HasSubstr("password"));
     directory.write("password", "secret\n");
     const auto connects = script.connects(1);
@@ -189,11 +190,9 @@ TEST_F(ForwarderThreadTest, ShowsWhatItIsDoing) {
     script.on_connect = [](auto&, const auto&) {};
     start();
     (void)script.connects(1);
-    while (thread->status().state != BrokerState::connecting)
-        std::this_thread::yield();
+    ASSERT_TRUE(wait_until([&] { return thread->status().state == BrokerState::connecting; }));
     script.answer(transport::Connected{});
-    while (thread->status().state != BrokerState::connected)
-        std::this_thread::yield();
+    ASSERT_TRUE(wait_until([&] { return thread->status().state == BrokerState::connected; }));
     const ForwardStatus status = thread->status();
     EXPECT_EQ(status.server, "mqtts://broker");
     EXPECT_GT(status.since_wall_us, 0);
@@ -201,8 +200,7 @@ TEST_F(ForwarderThreadTest, ShowsWhatItIsDoing) {
     const MonoTime seen = thread->last_progress();
     EXPECT_LE(seen, clock.now());
     thread->network_changed();
-    while (thread->last_progress() == seen)
-        std::this_thread::yield();
+    EXPECT_TRUE(wait_until([&] { return thread->last_progress() != seen; }));
     EXPECT_TRUE(thread->stop(1s));
 }
 

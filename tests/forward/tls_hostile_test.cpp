@@ -4,15 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "forward/diagnose.hpp"
-#include "forward/tls_bench.hpp"
 #include "forward/tls_handshake.hpp"
+#include "forward/tls_stage.hpp"
 
 namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
 using Class = LinkFailure::Class;
-using test::Bench;
 using test::CertificateAuthority;
 using test::CertificateSpec;
 using test::day;
@@ -20,192 +19,201 @@ using test::request_to;
 using test::ScriptedServer;
 using test::TlsServer;
 using test::TlsServerOptions;
+using test::TlsStage;
 using test::try_to_connect;
 using ::testing::HasSubstr;
 
 struct Case {
     const char* name;
-    std::function<TlsServerOptions(Bench&)> server;
+    std::function<TlsServerOptions(TlsStage&)> server;
     Class kind;
     const char* text;
 };
 
-TlsServerOptions with(Bench& bench, const CertificateSpec& spec) {
-    return {.pair = bench.ca.issue("server", spec)};
+TlsServerOptions with(TlsStage& stage, const CertificateSpec& spec) {
+    return {.pair = stage.ca.issue("server", spec)};
 }
 
 TlsServerOptions below(const CertificateAuthority& between, const CertificateSpec& spec = {}) {
     return {.pair = between.issue("server", spec)};
 }
 
-TlsServerOptions with_ciphers(Bench& bench, const char* ciphers, unsigned rsa_bits = 0) {
-    TlsServerOptions options = with(bench, {.rsa_bits = rsa_bits});
+TlsServerOptions with_ciphers(TlsStage& stage, const char* ciphers, unsigned rsa_bits = 0) {
+    TlsServerOptions options = with(stage, {.rsa_bits = rsa_bits});
     options.latest_version = TLS1_2_VERSION;
     options.ciphers = ciphers;
     return options;
 }
 
-TlsServerOptions wanting_client_certificate(Bench& bench, int version) {
-    TlsServerOptions options = with(bench, {});
+TlsServerOptions wanting_client_certificate(TlsStage& stage, int version) {
+    TlsServerOptions options = with(stage, {});
     options.least_version = options.latest_version = version;
-    options.client_ca = bench.ca.file();
+    options.client_ca = stage.ca.file();
     return options;
 }
 
-TlsServerOptions refusing_our_expired_certificate(Bench& bench, int version) {
-    const auto pair = bench.ca.issue("client", {.begins = -3 * day, .ends = -day});
-    bench.tls.cert_file = pair.certificate;
-    bench.tls.key_file = pair.key;
-    return wanting_client_certificate(bench, version);
+TlsServerOptions refusing_our_expired_certificate(TlsStage& stage, int version) {
+    const auto pair = stage.ca.issue("client", {.begins = -3 * day, .ends = -day});
+    stage.tls.cert_file = pair.certificate;
+    stage.tls.key_file = pair.key;
+    return wanting_client_certificate(stage, version);
 }
 
-TlsServerOptions refusing_our_certificate(Bench& bench, int version) {
-    const auto pair = bench.other_ca.issue("client");
-    bench.tls.cert_file = pair.certificate;
-    bench.tls.key_file = pair.key;
-    return wanting_client_certificate(bench, version);
+TlsServerOptions refusing_our_certificate(TlsStage& stage, int version) {
+    const auto pair = stage.other_ca.issue("client");
+    stage.tls.cert_file = pair.certificate;
+    stage.tls.key_file = pair.key;
+    return wanting_client_certificate(stage, version);
 }
 
 const Case cases[] = {
     {"other_name",
-     [](Bench& b) { return with(b, {.common_name = "x", .alternative_names = "DNS:other.example"}); },
+     [](TlsStage& b) { return with(b, {.common_name = "x", .alternative_names = "DNS:other.example"}); },
      Class::person, "certificate is for other.example, not localhost"},
     {"other_name_as_common_name",
-     [](Bench& b) { return with(b, {.common_name = "other.example", .alternative_names = ""}); },
+     [](TlsStage& b) { return with(b, {.common_name = "other.example", .alternative_names = ""}); },
      Class::person, "certificate of localhost has no subjectAltName, only the subject CN = other.example"},
     {"our_name_only_as_common_name",
-     [](Bench& b) { return with(b, {.common_name = "localhost", .alternative_names = ""}); }, Class::person,
+     [](TlsStage& b) { return with(b, {.common_name = "localhost", .alternative_names = ""}); },
+     Class::person,
      "certificate of localhost has no subjectAltName, only the subject CN = localhost, which does not count: "
      "have it issued with subjectAltName=DNS:localhost"},
     {"our_name_as_common_name_beside_another",
-     [](Bench& b) { return with(b, {.common_name = "localhost", .alternative_names = "DNS:other.example"}); },
+     [](TlsStage& b) {
+         return with(b, {.common_name = "localhost", .alternative_names = "DNS:other.example"});
+     },
      Class::person, "certificate is for other.example, not localhost"},
     {"our_name_as_common_name_beside_an_address",
-     [](Bench& b) { return with(b, {.common_name = "localhost", .alternative_names = "IP:127.0.0.1"}); },
+     [](TlsStage& b) { return with(b, {.common_name = "localhost", .alternative_names = "IP:127.0.0.1"}); },
      Class::person, "certificate is for 127.0.0.1, not localhost"},
-    {"expired", [](Bench& b) { return with(b, {.begins = -3 * day, .ends = -day}); }, Class::person,
+    {"expired", [](TlsStage& b) { return with(b, {.begins = -3 * day, .ends = -day}); }, Class::person,
      "has expired on 20"},
-    {"not_yet_valid", [](Bench& b) { return with(b, {.begins = day, .ends = 3 * day}); }, Class::person,
+    {"not_yet_valid", [](TlsStage& b) { return with(b, {.begins = day, .ends = 3 * day}); }, Class::person,
      "is not valid before 20"},
-    {"other_ca", [](Bench& b) { return TlsServerOptions{.pair = b.other_ca.issue("server")}; }, Class::person,
-     "signed by a CA that is not in ca_file"},
-    {"self_signed", [](Bench& b) { return TlsServerOptions{.pair = b.ca.self_signed("server")}; },
+    {"other_ca", [](TlsStage& b) { return TlsServerOptions{.pair = b.other_ca.issue("server")}; },
+     Class::person, "signed by a CA that is not in ca_file"},
+    {"self_signed", [](TlsStage& b) { return TlsServerOptions{.pair = b.ca.self_signed("server")}; },
      Class::person, "is self-signed"},
-    {"weak_key", [](Bench& b) { return with(b, {.rsa_bits = 1024}); }, Class::person, "too weak"},
-    {"sha1_signature", [](Bench& b) { return with(b, {.digest = EVP_sha1()}); }, Class::person, "too weak"},
-    {"client_certificate_as_server", [](Bench& b) { return with(b, {.usage = "clientAuth"}); }, Class::person,
-     "not made for a server"},
+    {"weak_key", [](TlsStage& b) { return with(b, {.rsa_bits = 1024}); }, Class::person, "too weak"},
+    {"sha1_signature", [](TlsStage& b) { return with(b, {.digest = EVP_sha1()}); }, Class::person,
+     "too weak"},
+    {"client_certificate_as_server", [](TlsStage& b) { return with(b, {.usage = "clientAuth"}); },
+     Class::person, "not made for a server"},
     {"tls_1_0_only",
-     [](Bench& b) {
+     [](TlsStage& b) {
          TlsServerOptions options = with(b, {});
          options.latest_version = TLS1_VERSION;
          return options;
      },
      Class::person, "does not offer TLS 1.2"},
     {"tls_1_1_only",
-     [](Bench& b) {
+     [](TlsStage& b) {
          TlsServerOptions options = with(b, {});
          options.latest_version = TLS1_1_VERSION;
          return options;
      },
      Class::person, "does not offer TLS 1.2"},
     {"tls_1_2_only_when_1_3_is_the_least",
-     [](Bench& b) {
+     [](TlsStage& b) {
          b.tls.min_version = TlsConfig::Version::v1_3;
          TlsServerOptions options = with(b, {});
          options.latest_version = TLS1_2_VERSION;
          return options;
      },
      Class::person, "does not offer TLS 1.3"},
-    {"no_encryption", [](Bench& b) { return with_ciphers(b, "eNULL:@SECLEVEL=0"); }, Class::person,
+    {"no_encryption", [](TlsStage& b) { return with_ciphers(b, "eNULL:@SECLEVEL=0"); }, Class::person,
      "no cipher that is strong enough"},
-    {"no_authentication", [](Bench& b) { return with_ciphers(b, "aNULL:@SECLEVEL=0"); }, Class::person,
+    {"no_authentication", [](TlsStage& b) { return with_ciphers(b, "aNULL:@SECLEVEL=0"); }, Class::person,
      "no cipher that is strong enough"},
-    {"cipher_without_forward_secrecy", [](Bench& b) { return with_ciphers(b, "kRSA:@SECLEVEL=0", 2048); },
+    {"cipher_without_forward_secrecy", [](TlsStage& b) { return with_ciphers(b, "kRSA:@SECLEVEL=0", 2048); },
      Class::person, "no cipher that is strong enough"},
     {"cipher_without_authenticated_encryption",
-     [](Bench& b) { return with_ciphers(b, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"); }, Class::person,
+     [](TlsStage& b) { return with_ciphers(b, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"); }, Class::person,
      "no cipher that is strong enough"},
     {"weak_diffie_hellman",
-     [](Bench& b) {
+     [](TlsStage& b) {
          TlsServerOptions options = with_ciphers(b, "kDHE:@SECLEVEL=0", 2048);
          options.weak_diffie_hellman = true;
          return options;
      },
      Class::person, "no cipher that is strong enough"},
     {"incomplete_chain",
-     [](Bench& b) { return below(CertificateAuthority(b.ca, "Between"), {.send_chain = false}); },
+     [](TlsStage& b) { return below(CertificateAuthority(b.ca, "Between"), {.send_chain = false}); },
      Class::person, "does not send the whole chain"},
     {"expired_ca_in_the_chain",
-     [](Bench& b) {
+     [](TlsStage& b) {
          return below(
              CertificateAuthority(b.ca, "Between", "critical,CA:TRUE", {.begins = -3 * day, .ends = -day}));
      },
      Class::person, "CA certificate CN = Between in the chain of localhost has expired"},
     {"ca_in_the_chain_that_is_none",
-     [](Bench& b) { return below(CertificateAuthority(b.ca, "No CA", "critical,CA:FALSE")); }, Class::person,
-     "may not sign"},
+     [](TlsStage& b) { return below(CertificateAuthority(b.ca, "No CA", "critical,CA:FALSE")); },
+     Class::person, "may not sign"},
     {"weak_key_of_a_ca_in_the_chain",
-     [](Bench& b) {
+     [](TlsStage& b) {
          return below(CertificateAuthority(b.ca, "Between", "critical,CA:TRUE", {.rsa_bits = 1024}));
      },
      Class::person, "CA certificate CN = Between in the chain of localhost has a key that is too weak"},
     {"sha1_signature_of_a_ca_in_the_chain",
-     [](Bench& b) {
+     [](TlsStage& b) {
          return below(CertificateAuthority(b.ca, "Between", "critical,CA:TRUE", {.digest = EVP_sha1()}));
      },
      Class::person, "CA certificate CN = Between in the chain of localhost has a signature that is too weak"},
     {"chain_longer_than_its_ca_allows",
-     [](Bench& b) {
+     [](TlsStage& b) {
          const CertificateAuthority upper(b.ca, "Upper", "critical,CA:TRUE,pathlen:0");
          return below(CertificateAuthority(upper, "Lower"));
      },
      Class::person, "path length constraint exceeded"},
     {"name_that_its_ca_may_not_sign",
-     [](Bench& b) {
+     [](TlsStage& b) {
          return below(
              CertificateAuthority(b.ca, "Between", "critical,CA:TRUE",
                                   {.extension = {"nameConstraints", "critical,permitted;DNS:example"}}));
      },
      Class::person, "permitted subtree violation"},
     {"critical_extension_that_nobody_knows",
-     [](Bench& b) {
+     [](TlsStage& b) {
          return with(b, {.extension = {"1.2.3.4.5", "critical,ASN1:UTF8String:must be understood"}});
      },
      Class::person, "unhandled critical extension"},
-    {"key_usage_of_a_ca", [](Bench& b) { return with(b, {.key_usage = "critical,keyCertSign"}); },
+    {"key_usage_of_a_ca", [](TlsStage& b) { return with(b, {.key_usage = "critical,keyCertSign"}); },
      Class::person, "not made for a server"},
     {"root_that_is_not_in_ca_file",
-     [](Bench& b) {
+     [](TlsStage& b) {
          const CertificateAuthority between(b.ca, "Between");
          b.tls.ca_file = between.file();
          return below(between);
      },
      Class::person, "CA certificate CN = Between in the chain of localhost is signed by a CA"},
     {"certificate_of_a_megabyte",
-     [](Bench& b) {
+     [](TlsStage& b) {
          std::string names = "DNS:localhost";
          for (int i = 0; i < 10'000; ++i)
              names += ",DNS:a-name-that-takes-its-room-" + std::to_string(i) + ".of-a-long-domain.example";
          return with(b, {.alternative_names = names});
      },
      Class::person, "certificate chain of the server is larger than"},
-    {"wants_client_certificate_1_2", [](Bench& b) { return wanting_client_certificate(b, TLS1_2_VERSION); },
-     Class::person, "wants a client certificate"},
-    {"wants_client_certificate_1_3", [](Bench& b) { return wanting_client_certificate(b, TLS1_3_VERSION); },
-     Class::person, "wants a client certificate"},
-    {"refuses_client_certificate_1_2", [](Bench& b) { return refusing_our_certificate(b, TLS1_2_VERSION); },
-     Class::person, "refuses our client certificate"},
-    {"refuses_client_certificate_1_3", [](Bench& b) { return refusing_our_certificate(b, TLS1_3_VERSION); },
-     Class::person, "refuses our client certificate"},
+    {"wants_client_certificate_1_2",
+     [](TlsStage& b) { return wanting_client_certificate(b, TLS1_2_VERSION); }, Class::person,
+     "wants a client certificate"},
+    {"wants_client_certificate_1_3",
+     [](TlsStage& b) { return wanting_client_certificate(b, TLS1_3_VERSION); }, Class::person,
+     "wants a client certificate"},
+    {"refuses_client_certificate_1_2",
+     [](TlsStage& b) { return refusing_our_certificate(b, TLS1_2_VERSION); }, Class::person,
+     "refuses our client certificate"},
+    {"refuses_client_certificate_1_3",
+     [](TlsStage& b) { return refusing_our_certificate(b, TLS1_3_VERSION); }, Class::person,
+     "refuses our client certificate"},
     {"finds_our_certificate_expired_1_2",
-     [](Bench& b) { return refusing_our_expired_certificate(b, TLS1_2_VERSION); }, Class::person,
+     [](TlsStage& b) { return refusing_our_expired_certificate(b, TLS1_2_VERSION); }, Class::person,
      "refuses our client certificate (CN = localhost): sslv3 alert certificate expired"},
     {"finds_our_certificate_expired_1_3",
-     [](Bench& b) { return refusing_our_expired_certificate(b, TLS1_3_VERSION); }, Class::person,
+     [](TlsStage& b) { return refusing_our_expired_certificate(b, TLS1_3_VERSION); }, Class::person,
      "refuses our client certificate (CN = localhost): sslv3 alert certificate expired"},
     {"other_application_protocol",
-     [](Bench& b) {
+     [](TlsStage& b) {
          b.tls.alpn = {"mqtt", "x-amzn-mqtt-ca"};
          TlsServerOptions options = with(b, {});
          options.alpn = "h2";
@@ -220,9 +228,9 @@ class HostileServer : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(HostileServer, IsRefusedForItsOwnReasonWithoutAByteOfMqtt) {
-    Bench bench;
-    const TlsServer server(GetParam().server(bench));
-    const LinkFailure failure = try_to_connect(request_to(server.port(), bench.tls));
+    TlsStage stage;
+    const TlsServer server(GetParam().server(stage));
+    const LinkFailure failure = try_to_connect(request_to(server.port(), stage.tls));
     EXPECT_EQ(failure.kind, GetParam().kind) << failure.text;
     EXPECT_THAT(failure.text, HasSubstr(GetParam().text));
     EXPECT_EQ(server.connections(), 1);
@@ -240,7 +248,7 @@ class NotTlsTest : public test::TlsTest {
             script(peer, number);
             told_ += peer.read_to_end();
         });
-        return try_to_connect(request_to(server.port(), bench_.tls));
+        return try_to_connect(request_to(server.port(), stage_.tls));
     }
 
     std::string told_;
@@ -319,7 +327,7 @@ TEST_F(NotTlsTest, HandshakeOfAFewBytesASecondTimesOut) {
 class HandshakeFlood : public test::TlsTest {
   protected:
     LinkFailure failure_with(int version, int (*again)(SSL*)) {
-        TlsServerOptions options{.pair = bench_.ca.issue("server")};
+        TlsServerOptions options{.pair = stage_.ca.issue("server")};
         options.least_version = options.latest_version = version;
         const TlsServer server(options, [&](SSL* ssl) {
             const timeval short_patience{0, 200'000};
@@ -328,7 +336,7 @@ class HandshakeFlood : public test::TlsTest {
             while (again(ssl) == 1 && SSL_do_handshake(ssl) == 1)
                 ++rounds_;
         });
-        return try_to_connect(request_to(server.port(), bench_.tls));
+        return try_to_connect(request_to(server.port(), stage_.tls));
     }
     std::atomic<std::uint64_t> rounds_ = 0;
 };
@@ -353,24 +361,24 @@ TEST_F(NotTlsTest, SilenceTimesOut) {
 
 TEST_F(NotTlsTest, CloseDuringTheHandshakeIsPassing) {
     ScriptedServer server([](ScriptedServer::Peer& peer, int) { peer.read(50); });
-    const LinkFailure failure = try_to_connect(request_to(server.port(), bench_.tls));
+    const LinkFailure failure = try_to_connect(request_to(server.port(), stage_.tls));
     EXPECT_EQ(failure.kind, Class::passing);
     EXPECT_THAT(failure.text, HasSubstr("handshake"));
 }
 
 TEST_F(NotTlsTest, BadFilesFailWithoutTouchingTheNetwork) {
-    const TlsServer server({.pair = bench_.ca.issue("server")});
-    bench_.tls.ca_file = bench_.directory / "absent";
-    const LinkFailure failure = try_to_connect(request_to(server.port(), bench_.tls));
+    const TlsServer server({.pair = stage_.ca.issue("server")});
+    stage_.tls.ca_file = stage_.directory / "absent";
+    const LinkFailure failure = try_to_connect(request_to(server.port(), stage_.tls));
     EXPECT_EQ(failure.kind, Class::person);
     EXPECT_THAT(failure.text, HasSubstr("ca_file"));
     EXPECT_EQ(server.connections(), 0);
 }
 
 TEST_F(NotTlsTest, DiagnosisOfAGoodServerTellsWhatItFound) {
-    const TlsServer server({.pair = bench_.ca.issue("server", {.ends = 30 * day + 3600s})});
+    const TlsServer server({.pair = stage_.ca.issue("server", {.ends = 30 * day + 3600s})});
     const ServerDiagnosis found =
-        diagnose_server(request_to(server.port(), bench_.tls).server, bench_.tls, 5s);
+        diagnose_server(request_to(server.port(), stage_.tls).server, stage_.tls, 5s);
     EXPECT_FALSE(found.failure) << found.failure->text;
     ASSERT_EQ(found.steps.size(), 3u);
     for (const auto& step : found.steps)
@@ -384,7 +392,7 @@ TEST_F(NotTlsTest, DiagnosisOfAGoodServerTellsWhatItFound) {
 
 TEST_F(NotTlsTest, DiagnosisStopsAtTheFirstStepThatFails) {
     const ServerDiagnosis found =
-        diagnose_server(request_to(test::free_port(), bench_.tls).server, bench_.tls, 5s);
+        diagnose_server(request_to(test::free_port(), stage_.tls).server, stage_.tls, 5s);
     ASSERT_EQ(found.steps.size(), 2u);
     EXPECT_TRUE(found.steps[0].ok);
     EXPECT_FALSE(found.steps[1].ok);

@@ -9,6 +9,7 @@
 #include "support/event_box.hpp"
 #include "support/recording_log.hpp"
 #include "support/scripted_server.hpp"
+#include "support/wait_until.hpp"
 
 namespace holdfast {
 namespace {
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using test::EventBox;
 using test::ScriptedServer;
+using test::wait_until;
 using Peer = ScriptedServer::Peer;
 using ::testing::HasSubstr;
 
@@ -59,22 +61,12 @@ class ScriptTest : public ::testing::Test {
         request.timeout = 2s;
         return request;
     }
-    test::CertificatePair server_certificate() const { return ca_.issue("server"); }
-    ConnectRequest secured_request(const test::ScriptedBroker& broker, Protocol protocol) const {
-        ConnectRequest secured = request(broker.port(), protocol);
-        secured.server.scheme = Scheme::mqtts;
-        secured.server.host = "localhost";
-        secured.tls.ca_file = ca_.file();
-        return secured;
-    }
     LinkFailure failure_of(const ConnectRequest& request) {
         transport_->connect(request);
         const auto failed = events_.next<transport::ConnectFailed>();
         return failed ? failed->failure : LinkFailure{.text = "it did not fail"};
     }
 
-    const test::TempDir directory_;
-    const test::CertificateAuthority ca_{directory_, "CA"};
     test::RecordingLog log_;
     EventBox events_;
     std::unique_ptr<Transport> transport_ = make_paho_transport(events_.sink(), log_);
@@ -215,8 +207,7 @@ TEST_P(ScriptVersions, DropSendsNoDisconnectAndTheMessageGoesAgain) {
     transport_->connect(request(server, GetParam()));
     ASSERT_TRUE(events_.next<transport::Connected>());
     ASSERT_TRUE(transport_->publish(5, {"t", "no answer comes", 1, false}));
-    while (!published)
-        std::this_thread::yield();
+    ASSERT_TRUE(wait_until([&] { return published.load(); }));
     transport_->drop();
     transport_->connect(request(server, GetParam()));
     ASSERT_TRUE(events_.next<transport::Connected>());
@@ -287,107 +278,12 @@ TEST_P(ScriptVersions, DropEndsAnAttemptThatHangs) {
     ConnectRequest patient = request(server, GetParam());
     patient.timeout = 60s;
     transport_->connect(patient);
-    while (server.connections() == 0)
-        std::this_thread::yield();
+    ASSERT_TRUE(wait_until([&] { return server.connections() > 0; }));
     transport_->drop();
     transport_->connect(patient);
     EXPECT_TRUE(events_.next<transport::Connected>());
     EXPECT_EQ(events_.count<transport::ConnectFailed>(), 0u);
     EXPECT_EQ(log_.count(LogLevel::warning), 0u) << log_.text();
-}
-
-TEST_F(ScriptTest, TopicAliasesAreUsedWhenOfferedAndEndWithTheirConnection) {
-    test::ScriptedBroker broker(
-        [&](test::ScriptedBroker::Connection& connection) {
-            const test::Properties offer = {{test::property::topic_alias_maximum, 2U}};
-            if (connection.number() > 0) {
-                connection.resume(offer);
-                return connection.serve();
-            }
-            connection.accept(offer);
-            for (int i = 0; i < 5; ++i)
-                (void)connection.read(test::PacketType::publish);
-        },
-        {.tls = server_certificate()});
-    const ConnectRequest secured = secured_request(broker, Protocol::v5);
-    transport_->connect(secured);
-    ASSERT_TRUE(events_.next<transport::Connected>());
-    DeliveryToken token = 0;
-    const auto topics = {"room/one", "room/two", "room/one", "room/six", "room/two"};
-    for (const char* topic : topics)
-        ASSERT_TRUE(transport_->publish(++token, {topic, "x", 1, false}));
-    ASSERT_TRUE(events_.next<transport::ConnectionLost>());
-    transport_->connect(secured);
-    ASSERT_TRUE(events_.next<transport::Connected>());
-    ASSERT_TRUE(transport_->publish(++token, {"room/one", "x", 1, false}));
-    for (DeliveryToken i = 0; i < token; ++i)
-        ASSERT_TRUE(events_.next<transport::Delivered>());
-
-    std::vector<std::pair<std::string, std::uint32_t>> seen;
-    for (const test::Packet& packet : broker.received(test::PacketType::publish))
-        seen.emplace_back(packet.topic, packet.number(test::property::topic_alias).value_or(0));
-    using Seen = std::pair<std::string, std::uint32_t>;
-    std::vector<Seen> expected = {{"room/one", 1}, {"room/two", 2}, {"", 1}, {"room/six", 0}, {"", 2}};
-    // What is sent again comes before anything else, and with its topic.
-    for (const char* topic : topics)
-        expected.emplace_back(topic, 0);
-    expected.emplace_back("room/one", 1);
-    EXPECT_EQ(seen, expected);
-    EXPECT_EQ(broker.violations(), "");
-}
-
-// MQTT 3.1.1 allows it (4.4), MQTT 5 does not (4.4.0-1).
-TEST_F(ScriptTest, MessageWithoutAcknowledgementGoesAgainOverTheSameConnectionByTheOldVersion) {
-    test::ScriptedBroker broker(
-        [&](test::ScriptedBroker::Connection& connection) {
-            connection.accept();
-            const auto publish = connection.read(test::PacketType::publish);
-            const auto again = connection.read(test::PacketType::publish);
-            EXPECT_TRUE(again && again->dup);
-            if (again) connection.acknowledge(*again);
-            connection.serve();
-        },
-        {.tls = server_certificate()});
-    ConnectRequest retrying = secured_request(broker, Protocol::v3_1_1);
-    retrying.retry_interval = 10s;
-    transport_->connect(retrying);
-    ASSERT_TRUE(events_.next<transport::Connected>());
-    ASSERT_TRUE(transport_->publish(1, {"t", "x", 1, false}));
-    EXPECT_TRUE(events_.next<transport::Delivered>(60s));
-    EXPECT_EQ(broker.connects(), 1);
-    EXPECT_EQ(broker.violations(), "");
-}
-
-// What was begun to be sent again before the broker's offer of aliases is known goes on as it was begun.
-TEST_F(ScriptTest, PacketThatIsHalfWrittenIsNotShortened) {
-    constexpr int count = 400;
-    const std::string payload(15'000, '#');
-    test::ScriptedBroker broker(
-        [&](test::ScriptedBroker::Connection& connection) {
-            const test::Properties offer = {{test::property::topic_alias_maximum, 2U}};
-            if (connection.number() == 0) {
-                connection.accept(offer);
-                for (int i = 0; i < count; ++i)
-                    (void)connection.read(test::PacketType::publish);
-                return;
-            }
-            connection.resume(offer);
-            std::this_thread::sleep_for(300ms);  // nothing is read, so that the other side's buffers fill
-            connection.serve();
-        },
-        {.tls = server_certificate()});
-    const ConnectRequest secured = secured_request(broker, Protocol::v5);
-    transport_->connect(secured);
-    ASSERT_TRUE(events_.next<transport::Connected>());
-    for (DeliveryToken token = 1; token <= count; ++token)
-        ASSERT_TRUE(transport_->publish(token, {"room/one", payload, 1, false}));
-    ASSERT_TRUE(events_.next<transport::ConnectionLost>());
-    transport_->connect(secured);
-    ASSERT_TRUE(events_.next<transport::Connected>());
-    for (int i = 0; i < count; ++i)
-        ASSERT_TRUE(events_.next<transport::Delivered>()) << i;
-    EXPECT_EQ(broker.connects(), 2);
-    EXPECT_EQ(broker.violations(), "");
 }
 
 TEST_F(ScriptTest, SendsContentTypeExpiryAndUserProperties) {
@@ -532,8 +428,7 @@ TEST_F(ScriptTest, IsDestroyedWhileAnAttemptHangs) {
     ConnectRequest patient = request(server);
     patient.timeout = 60s;
     transport_->connect(patient);
-    while (server.connections() == 0)
-        std::this_thread::yield();
+    ASSERT_TRUE(wait_until([&] { return server.connections() > 0; }));
     transport_.reset();
     EXPECT_EQ(events_.count<transport::ConnectFailed>(), 0u);
 }

@@ -9,15 +9,14 @@
 
 #include <array>
 #include <cstdio>
-#include <functional>
 #include <sstream>
-#include <thread>
+
+#include "support/wait_until.hpp"
 
 namespace holdfast::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 std::string quoted(const std::string& text) {
     return '"' + text + '"';
@@ -35,12 +34,6 @@ std::string section(const char* name, AgentSettings::Keys own, const AgentSettin
 std::string program() {
     const char* build = ::getenv("HOLDFAST_BUILD");
     return std::string(build != nullptr ? build : HOLDFAST_BUILD_DIR) + "/bin/holdfast";
-}
-
-bool wait_until(const std::function<bool()>& holds, std::chrono::seconds limit = 30s) {
-    for (const auto end = Clock::now() + limit; !holds(); std::this_thread::sleep_for(10ms))
-        if (Clock::now() > end) return false;
-    return true;
 }
 
 }  // namespace

@@ -45,11 +45,7 @@ class ConnectStatements : public Statements {
 
     // The agent's whole life with username, password, will, QoS 2 and a clean end: the log has the bytes.
     void live(int qos = 2) {
-        ScriptedBroker::Options options;
-        options.tls = server_;
-        options.keep_bytes = true;
-        options.payload_bytes_kept = 64 * 1024;
-        broker_ = std::make_unique<ScriptedBroker>(take_all, std::move(options));
+        serve(take_all, {.payload_bytes_kept = 64 * 1024, .keep_bytes = true});
         directory_.write("password", "secret\n");
         start(settings(3, {{"qos", std::to_string(qos)},
                            {"username", "\"user\""},
@@ -163,10 +159,7 @@ TEST_F(Mqtt5Connect, S2_1_3_1_ReservedBitsOfEveryPacketAreZero) {
         EXPECT_EQ(event.bytes, "\xC0\x00"s);
 }
 TEST_F(Mqtt5Connect, S2_2_2_1_PropertyLengthIsThereAlsoWithoutProperties) {
-    ScriptedBroker::Options options;
-    options.tls = server_;
-    options.keep_bytes = true;
-    broker_ = std::make_unique<ScriptedBroker>(take_all, std::move(options));
+    serve(take_all, {.keep_bytes = true});
     start(settings(1, {{"topic", "\"t\""}}));
     ASSERT_TRUE(all_arrive(1));
     for (const BrokerEvent& event : events(Kind::received, PacketType::publish)) {

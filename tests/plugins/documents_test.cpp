@@ -3,6 +3,7 @@
 #include <regex>
 #include <sstream>
 
+#include "i2c/chip.hpp"
 #include "plugin_files.hpp"
 #include "system/source.hpp"
 
@@ -25,6 +26,11 @@ std::vector<Documented> all_plugins() {
             {"simulator", &shipped_plugin("simulator")},
             {"exec", &shipped_plugin("exec")},
             {"file", &shipped_plugin("file")},
+            {"hwmon", &shipped_plugin("hwmon")},
+            {"w1", &shipped_plugin("w1")},
+            {"iio", &shipped_plugin("iio")},
+            {"gpio", &shipped_plugin("gpio")},
+            {"i2c", &shipped_plugin("i2c")},
             {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
@@ -105,7 +111,7 @@ TEST(PluginDocuments, EveryOptionHasHelpAndADefaultAmongItsChoices) {
             const holdfast_option& option = plugin.descriptor->options[i];
             EXPECT_EQ(option.size, sizeof option);
             EXPECT_GT(std::string(option.help).size(), 10U) << option.key;
-            if (option.choices == nullptr) continue;
+            if (option.choices == nullptr || option.default_value == nullptr) continue;
             const std::string choices = "|" + std::string(option.choices) + "|";
             EXPECT_NE(choices.find("|" + std::string(option.default_value) + "|"), std::string::npos)
                 << option.key;
@@ -132,28 +138,59 @@ std::vector<DocumentedChannel> documented_channels(const std::string& readme) {
     return channels;
 }
 
-TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
+void expect_documented(const TestHost& host, const std::string& folder) {
     const std::string type_names[] = {"f64", "i64", "bool", "string"};
-    for (const std::string board : {"raspberry-pi-4", "x86-box"}) {
-        std::vector<std::string> groups;
-        for (const system_input::Group& group : system_input::groups())
-            groups.emplace_back(group.name);
-        TestHost host(shipped_plugin("system"),
-                      {{"collect", TestHost::list(groups)}, {"processes", TestHost::list({"systemd"})}});
-        host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
-        host.interval_us = 0;
-        ASSERT_EQ(host.open(), 0);
-        ASSERT_EQ(host.sample(), 0);
-        const auto documented = documented_channels(Documented{"system", nullptr}.file("README.md"));
-        for (const TestHost::DeclaredChannel& channel : host.channels) {
-            const bool found =
-                std::any_of(documented.begin(), documented.end(), [&](const DocumentedChannel& row) {
-                    return std::regex_match(channel.name, row.name) &&
-                           row.types == type_names[channel.type] && row.unit == channel.unit;
-                });
-            EXPECT_TRUE(found) << "system/README.md lacks " << channel.name << " in " << channel.unit;
-        }
-        EXPECT_GT(host.channels.size(), 20U);
+    const auto documented = documented_channels(Documented{folder, nullptr}.file("README.md"));
+    for (const TestHost::DeclaredChannel& channel : host.channels) {
+        const bool found =
+            std::any_of(documented.begin(), documented.end(), [&](const DocumentedChannel& row) {
+                return std::regex_match(channel.name, row.name) && row.types == type_names[channel.type] &&
+                       row.unit == channel.unit;
+            });
+        EXPECT_TRUE(found) << folder << "/README.md lacks " << channel.name << " in " << channel.unit;
+    }
+}
+
+// The plugin on a board's files declares no channel that its README does not have.
+void expect_documented(const std::string& plugin, const std::string& board, std::size_t least_channels,
+                       TestHost::Options options = {}) {
+    TestHost host(shipped_plugin(plugin), std::move(options));
+    host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
+    host.interval_us = 0;
+    ASSERT_EQ(host.open(), 0);
+    ASSERT_EQ(host.sample(), 0);
+    expect_documented(host, plugin);
+    EXPECT_GE(host.channels.size(), least_channels);
+}
+
+TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
+    std::vector<std::string> groups;
+    for (const system_input::Group& group : system_input::groups())
+        groups.emplace_back(group.name);
+    const TestHost::Options all = {{"collect", TestHost::list(groups)},
+                                   {"processes", TestHost::list({"systemd"})}};
+    expect_documented("system", "raspberry-pi-4", 20, all);
+    expect_documented("system", "x86-box", 20, all);
+    expect_documented("hwmon", "raspberry-pi-4", 2);
+    expect_documented("hwmon", "odroid-xu3", 21);
+    expect_documented("hwmon", "x86-desktop", 37);
+    expect_documented("w1", "beaglebone-w1", 5);
+    expect_documented("iio", "raspberry-pi-iio", 7);
+    expect_documented("iio", "beaglebone-adc", 7);
+}
+
+TEST(PluginDocuments, ReadmeOfI2cHasEveryChannelOfEveryChipAndEveryAddress) {
+    const std::string readme = Documented{"i2c", nullptr}.file("README.md");
+    for (const i2c_input::ChipKind& kind : i2c_input::chip_kinds()) {
+        if (kind.address == 0) continue;  // its channels are the user's
+        TestHost host(shipped_plugin("i2c"), {{"chip", kind.name}});
+        host.sensor_root = "/nonexistent";  // channels are declared before the bus is looked for
+        EXPECT_EQ(host.open(), -ENODEV);
+        expect_documented(host, "i2c");
+        EXPECT_GE(host.channels.size(), 2U);
+        const std::regex row("\\| `" + std::string(kind.name) + "` \\| [^|]+ \\| `" +
+                             i2c_input::hex(kind.address) + "` \\|");
+        EXPECT_TRUE(std::regex_search(readme, row)) << kind.name;
     }
 }
 

@@ -4,27 +4,13 @@
 #include <filesystem>
 
 #include "plugin_files.hpp"
+#include "readings.hpp"
 #include "support/temp_dir.hpp"
 #include "system/system.hpp"
 
 namespace holdfast::test {
 
-using Numbers = std::map<std::string, double>;
-
 inline std::int64_t now_us = 0;  // what the input under test takes for the time
-
-// Booleans are 1 and 0; strings are left out.
-inline Numbers numbers(const TestHost::Emitted& reading) {
-    Numbers numbers;
-    for (const auto& [name, value] : reading.values)
-        if (const auto* number = std::get_if<double>(&value))
-            numbers[name] = *number;
-        else if (const auto* integer = std::get_if<std::int64_t>(&value))
-            numbers[name] = static_cast<double>(*integer);
-        else if (const auto* yes = std::get_if<bool>(&value))
-            numbers[name] = *yes ? 1 : 0;
-    return numbers;
-}
 
 // A copy of a board's files, and the input on it.
 class Board {
@@ -64,14 +50,5 @@ class Board {
     std::optional<TestHost> host_;
     std::optional<system_input::System> system_;
 };
-
-inline void expect_equal(const Numbers& seen, const Numbers& expected) {
-    for (const auto& [name, value] : expected) {
-        ASSERT_EQ(seen.count(name), 1U) << "no " << name;
-        EXPECT_DOUBLE_EQ(seen.at(name), value) << name;
-    }
-    for (const auto& [name, value] : seen)
-        EXPECT_EQ(expected.count(name), 1U) << "unexpected " << name << " = " << value;
-}
 
 }  // namespace holdfast::test

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -43,8 +44,16 @@ inline std::uint16_t port_of(int fd) {
     return ntohs(address.sin_port);
 }
 
+// Below the ephemeral range, so that nobody's outgoing connection takes it while its server is away.
 inline std::uint16_t free_port() {
-    return port_of(bind_loopback().get());
+    std::random_device random;
+    for (int tries = 0; tries < 100; ++tries) {
+        const auto port = static_cast<std::uint16_t>(20'000 + random() % 12'000);
+        const sockaddr_in address = loopback_address(port);
+        const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        if (::bind(fd.get(), as_sockaddr(address), sizeof address) == 0) return port;
+    }
+    throw std::runtime_error("no free port on loopback");
 }
 
 inline bool is_listening(std::uint16_t port) {

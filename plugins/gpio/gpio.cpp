@@ -1,0 +1,161 @@
+#include "gpio.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace gpio_input {
+
+namespace plugin = holdfast::plugin;
+
+namespace {
+
+constexpr std::size_t most_lines = 64;  // descriptors that a plugin may have watched
+constexpr std::int64_t default_idle_us = 300'000'000;
+
+Mode mode_of(const LineSpec& spec) {
+    return spec.mode.value_or(Mode::level);
+}
+
+std::string place_of(const std::string& name) {
+    return "lines." + name;
+}
+
+// Errors of a line say which one it is.
+template <typename Call>
+auto of_line(const std::string& name, Call call) {
+    try {
+        return call();
+    } catch (const std::system_error& error) {
+        // what() ends in the code's own text, which fail() adds again.
+        std::string text = error.what();
+        const std::string ending = ": " + error.code().message();
+        if (text.ends_with(ending)) text.resize(text.size() - ending.size());
+        plugin::fail(error.code().value(), place_of(name) + ": " + text);
+    }
+}
+
+LineSpec spec_of(const std::string& name, const std::string& text) {
+    try {
+        return parse_line_spec(text);
+    } catch (const plugin_text::SpecError& error) {
+        plugin::fail(EINVAL, place_of(name) + ": " + error.what());
+    }
+}
+
+double seconds_in(const std::string& unit) {
+    return unit == "h" ? 3600 : unit == "min" ? 60 : 1;
+}
+
+}  // namespace
+
+Gpio::Gpio(plugin::Host host, device::Control control, Clock clock)
+    : host_(host), control_(std::move(control)), clock_(clock) {
+    read_options();
+    take_lines();
+    for (const auto& input : inputs_)
+        declare(*input);
+    for (const auto& input : inputs_)
+        if (mode_of(input->spec) == Mode::edges) host_.watch(input->line->fd(), POLLIN);
+}
+
+Gpio::~Gpio() {
+    for (const auto& input : inputs_)
+        if (mode_of(input->spec) == Mode::edges) host_.unwatch(input->line->fd());
+}
+
+void Gpio::read_options() {
+    for (const auto& [name, text] : host_.map("lines")) {
+        inputs_.push_back(std::make_unique<Input>());
+        inputs_.back()->name = name;
+        inputs_.back()->spec = spec_of(name, text);
+    }
+    if (inputs_.empty()) plugin::fail(EINVAL, "lines: names no line, as { door = \"gpiochip0:17\" } would");
+    if (inputs_.size() > most_lines)
+        plugin::fail(EINVAL, "lines: names more than 64 lines: give the rest to another input");
+}
+
+void Gpio::take_lines() {
+    Chips chips(host_.sensor_root(), control_);
+    std::vector<FoundLine> found;
+    for (const auto& input : inputs_) {
+        found.push_back(of_line(input->name, [&] { return chips.find(input->spec); }));
+        for (std::size_t i = 0; i + 1 < found.size(); ++i)
+            if (chips.describe(found[i]) == chips.describe(found.back()))
+                plugin::fail(EINVAL, place_of(inputs_[i]->name) + " and " + place_of(input->name) +
+                                         " are both " + chips.describe(found[i]));
+    }
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+        of_line(inputs_[i]->name,
+                [&] { inputs_[i]->line.emplace(chips, found[i], inputs_[i]->spec, control_); });
+}
+
+void Gpio::declare(Input& input) {
+    if (mode_of(input.spec) != Mode::counter) {
+        input.level = host_.channel<bool>(input.name);
+        return;
+    }
+    input.pulses.emplace(input.spec.idle_us.value_or(default_idle_us));
+    input.count = host_.channel<std::int64_t>(input.name + ".count");
+    const std::string& unit = input.spec.unit;
+    if (input.spec.scale) input.total = host_.channel<double>(input.name + ".total", unit.c_str());
+    const std::string per = input.spec.per.empty() ? "s" : input.spec.per;
+    const std::string rate_unit = (unit.empty() ? "1" : unit) + "/" + per;
+    input.rate = host_.channel<double>(input.name + ".rate", rate_unit.c_str());
+}
+
+void Gpio::sample() {
+    for (const auto& input : inputs_)
+        if (mode_of(input->spec) != Mode::level) of_line(input->name, [&] { take_edges(*input); });
+    reading_.clear();
+    for (const auto& input : inputs_) {
+        if (mode_of(input->spec) == Mode::counter)
+            put_counter(*input);
+        else
+            reading_.set(input->level, of_line(input->name, [&] { return input->line->level(); }));
+    }
+    host_.emit(reading_);
+}
+
+void Gpio::ready(int fd, std::uint32_t events) {
+    const auto found = std::find_if(inputs_.begin(), inputs_.end(),
+                                    [&](const auto& input) { return input->line->fd() == fd; });
+    if (found == inputs_.end()) return;
+    // What was held when the chip went away cannot be read any more (linereq_read, linereq_poll).
+    if ((events & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+        plugin::fail(ENODEV, place_of((*found)->name) + ": its chip is gone");
+    of_line((*found)->name, [&] { take_edges(**found); });
+}
+
+void Gpio::take_edges(Input& input) {
+    std::uint64_t lost = 0;
+    input.line->take_edges([&](const gpio_v2_line_event& event) {
+        if (input.pulses) return input.pulses->take(event.line_seqno, event.timestamp_ns);
+        lost += static_cast<std::uint32_t>(event.line_seqno -
+                                           std::exchange(input.last_seqno, event.line_seqno) - 1);
+        emit_edge(input, event);
+    });
+    if (lost > 0)
+        host_.error(place_of(input.name) + ": " + std::to_string(lost) +
+                    " edges were lost: they came faster than they could be taken");
+}
+
+void Gpio::emit_edge(Input& input, const gpio_v2_line_event& event) {
+    reading_.clear();
+    reading_.set(input.level, event.id == GPIO_V2_LINE_EVENT_RISING_EDGE);
+    const std::int64_t age_us = clock_() - static_cast<std::int64_t>(event.timestamp_ns / 1000);
+    reading_.seen_ago(std::max<std::int64_t>(age_us, 0));
+    host_.emit(reading_);
+}
+
+void Gpio::put_counter(Input& input) {
+    const double scale = input.spec.scale.value_or(1);
+    const std::int64_t count = input.pulses->count();
+    reading_.set(input.count, count);
+    if (input.spec.scale) reading_.set(input.total, static_cast<double>(count) * scale);
+    reading_.set(input.rate, input.pulses->rate(clock_()) * scale * seconds_in(input.spec.per));
+}
+
+}  // namespace gpio_input

@@ -1,0 +1,64 @@
+// The `gpio` input: levels and pulse counters once an interval, and edges when they happen.
+//
+// Each line is a request of its own to the kernel, with its own buffer of edges, so that a line that chatters
+// makes no other lose any. Counters are not woken up for: the kernel numbers the edges of a line, so that the
+// last one that it kept tells how many there were.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <holdfast/plugin.hpp>
+
+#include "../device/control.hpp"
+#include "line.hpp"
+#include "line_spec.hpp"
+#include "pulses.hpp"
+
+namespace gpio_input {
+
+class Gpio {
+  public:
+    using Clock = std::int64_t (*)();  // microseconds of CLOCK_MONOTONIC, as the kernel stamps edges
+
+    // Throws EINVAL: the options are wrong; ENODEV, EBUSY and others as Chips and Line say.
+    explicit Gpio(holdfast::plugin::Host host, device::Control control = device::control,
+                  Clock clock = holdfast::plugin::monotonic_us);
+    Gpio(const Gpio&) = delete;
+    Gpio& operator=(const Gpio&) = delete;
+    ~Gpio();
+
+    void sample();
+    void ready(int fd, std::uint32_t events);
+
+  private:
+    struct Input {
+        std::string name;
+        LineSpec spec;
+        std::optional<Line> line;
+        std::uint32_t last_seqno = 0;
+        std::optional<Pulses> pulses;
+        holdfast::plugin::Channel<bool> level{};
+        holdfast::plugin::Channel<std::int64_t> count{};
+        holdfast::plugin::Channel<double> total{};
+        holdfast::plugin::Channel<double> rate{};
+    };
+
+    void read_options();
+    void take_lines();
+    void declare(Input& input);
+    void take_edges(Input& input);
+    void emit_edge(Input& input, const gpio_v2_line_event& event);
+    void put_counter(Input& input);
+
+    holdfast::plugin::Host host_;
+    device::Control control_;
+    Clock clock_;
+    std::vector<std::unique_ptr<Input>> inputs_;
+    holdfast::plugin::Reading reading_;
+};
+
+}  // namespace gpio_input

@@ -1,0 +1,55 @@
+#include "i2c.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "register_spec.hpp"
+
+namespace i2c_input {
+
+namespace plugin = holdfast::plugin;
+
+namespace {
+
+const ChipKind& kind_of(const std::string& chip) {
+    const auto kinds = chip_kinds();
+    const auto found =
+        std::find_if(kinds.begin(), kinds.end(), [&](const ChipKind& kind) { return chip == kind.name; });
+    if (found != kinds.end()) return *found;
+    std::string known;
+    for (const ChipKind& kind : kinds)
+        known += (known.empty() ? "" : ", ") + std::string(kind.name);
+    plugin::fail(EINVAL, "chip: there is no '" + chip + "', only " + known);
+}
+
+// Below and above are addresses with a meaning of their own (I2C specification, UM10204, 3.1.12).
+std::uint16_t address_of(const ChipKind& kind, const std::string& text) {
+    if (text.empty() && kind.address != 0) return kind.address;
+    const auto address = to_small_number(text, 0x77);
+    if (!address || *address < 8)
+        plugin::fail(EINVAL, "address: is a number from 0x08 to 0x77, such as 0x48" +
+                                 (text.empty() ? std::string() : ", and not '" + text + "'"));
+    return *address;
+}
+
+}  // namespace
+
+I2c::I2c(plugin::Host host, device::Control control, Pause wait) : host_(host), control_(std::move(control)) {
+    const ChipKind& kind = kind_of(host.text("chip"));
+    const std::uint16_t address = address_of(kind, host.text("address"));
+    if (!host.map("registers").empty() && kind.make != make_registers)
+        plugin::fail(EINVAL, "registers: is only for chip = \"registers\"");
+    chip_ = kind.make(host_);
+    errors_ = host.channel<std::int64_t>("bus_errors");
+    bus_.emplace(host.sensor_root(), host.text("bus"), address, control_, std::move(wait));
+    chip_->begin(*bus_);
+}
+
+void I2c::sample() {
+    reading_.clear();
+    chip_->read(*bus_, reading_);
+    reading_.set(errors_, bus_->errors());
+    host_.emit(reading_);
+}
+
+}  // namespace i2c_input

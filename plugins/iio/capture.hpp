@@ -1,0 +1,73 @@
+// A running capture of one device: scans from /dev/iio:deviceN, each a reading of the time that the kernel
+// gave it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <holdfast/plugin.hpp>
+
+#include "buffer_setup.hpp"
+#include "device.hpp"
+#include "scan.hpp"
+#include "timestamps.hpp"
+
+namespace iio_input {
+
+class Capture {
+  public:
+    // Sets the device up as the options say and begins. Throws a system_error: ENODEV when the device is
+    // gone.
+    Capture(holdfast::plugin::Host host, sensors::SensorFiles& files, const IioDevice& device,
+            const Selection& selection, const BufferOptions& options, Clock clock);
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
+    // Ends the capture, where it was set up here.
+    ~Capture();
+
+    int fd() const { return fd_; }
+    const std::string& number() const { return device_.number; }
+    // Takes what the kernel holds, up to as much as it can hold, and emits a reading a scan. Throws ENODEV
+    // when the device is gone.
+    void take();
+
+  private:
+    struct Output {
+        const Element* element;
+        Conversion conversion;
+        std::vector<holdfast::plugin::Channel<double>> channels;  // one for each time it is repeated
+    };
+
+    void open_device();
+    void make_outputs(const sensors::Patterns& channels);
+    void take_scan(std::span<const std::uint8_t> scan, std::int64_t behind);
+    void report_losses(std::size_t scans);
+
+    holdfast::plugin::Host host_;
+    sensors::SensorFiles& files_;
+    IioDevice device_;
+    bool configured_;
+    Clock clock_;
+    BufferSetup setup_;
+    int fd_ = -1;
+
+    ScanLayout layout_;
+    std::vector<Output> outputs_;
+    const Element* timestamp_ = nullptr;
+    clockid_t timestamp_clock_ = CLOCK_REALTIME;
+    double frequency_ = 0;
+    std::size_t most_scans_ = 0;  // that the kernel holds
+
+    LostScans lost_{0};
+    std::int64_t lost_total_ = 0;
+    std::int64_t lost_now_ = 0;  // in what is being taken
+    std::optional<holdfast::plugin::Channel<std::int64_t>> lost_channel_;
+
+    std::vector<std::uint8_t> bytes_;
+    std::size_t held_ = 0;  // the beginning of a scan, from the read before
+    holdfast::plugin::Reading reading_;
+};
+
+}  // namespace iio_input
