@@ -1,5 +1,5 @@
-// The parsers of lines, which the exec and file inputs share: the first byte chooses one, the rest is output of a
-// program or content of a file, cut into lines as the inputs do.
+// The parsers of lines, which the exec and file inputs share: the first byte chooses one, the rest is output
+// of a program or content of a file, cut into lines as the inputs do.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -39,8 +39,7 @@ void take_line(lines::Parser parse, std::string_view line) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    constexpr lines::Parser parsers[] = {lines::parse_json, lines::parse_influx,
-                                              lines::parse_value};
+    constexpr lines::Parser parsers[] = {lines::parse_json, lines::parse_influx, lines::parse_value};
     if (size == 0) return 0;
     const lines::Parser parse = parsers[data[0] % std::size(parsers)];
     const std::string_view output(reinterpret_cast<const char*>(data) + 1, size - 1);

@@ -22,16 +22,11 @@ struct Documented {
 };
 
 std::vector<Documented> all_plugins() {
-    return {{"system", &shipped_plugin("system")},
-            {"simulator", &shipped_plugin("simulator")},
-            {"exec", &shipped_plugin("exec")},
-            {"file", &shipped_plugin("file")},
-            {"hwmon", &shipped_plugin("hwmon")},
-            {"w1", &shipped_plugin("w1")},
-            {"iio", &shipped_plugin("iio")},
-            {"gpio", &shipped_plugin("gpio")},
-            {"i2c", &shipped_plugin("i2c")},
-            {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
+    return {{"system", &shipped_plugin("system")}, {"simulator", &shipped_plugin("simulator")},
+            {"exec", &shipped_plugin("exec")},     {"file", &shipped_plugin("file")},
+            {"hwmon", &shipped_plugin("hwmon")},   {"w1", &shipped_plugin("w1")},
+            {"iio", &shipped_plugin("iio")},       {"gpio", &shipped_plugin("gpio")},
+            {"i2c", &shipped_plugin("i2c")},       {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
