@@ -1,6 +1,7 @@
 """A plugin that crashes or hangs costs its own input and nothing else."""
 import json
 import os
+import pathlib
 import signal
 
 from case import EndToEnd, needs
@@ -110,9 +111,10 @@ class Inputs(EndToEnd):
 
     def test_followed_file_goes_on_where_it_was_after_a_restart(self):
         log = os.path.join(self.directory, "meter.log")
+        position = os.path.join(self.directory, "meter.position")
         follow = {"name": "meter", "plugin": "file", "interval": "200ms",
                   "options": {"path": log, "mode": "follow", "format": "value", "start": "beginning",
-                              "position_file": os.path.join(self.directory, "meter.position")}}
+                              "position_file": position}}
 
         def append(*numbers):
             with open(log, "a", encoding="utf-8") as file:
@@ -129,12 +131,13 @@ class Inputs(EndToEnd):
         agent = self.make_agent(self.config(self.broker, follow))
         append(2)
         wait_for(3)
-        self.assertEqual(agent.terminate(), 0)
+        self.assertEqual(agent.terminate()[0], 0)
         append(3)
         os.rename(log, log + ".1")
         append(4)
         agent.start()
         wait_for(5)
+        wait_until(lambda: pathlib.Path(position).read_text(encoding="utf-8").endswith(".\n"), "the position settled")
         os.kill(agent.input("meter")["pid"], signal.SIGKILL)
         append(5)
         agent.wait_status(lambda s: s["inputs"][0]["restarts"] == 1 and s["inputs"][0]["readings"] >= 3, "a line after the kill")
