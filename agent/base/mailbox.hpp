@@ -21,15 +21,9 @@ namespace holdfast {
 template <typename Message>
 class Mailbox {
   public:
-    void post(Message message) {
-        bool wanted = false;
-        {
-            const std::lock_guard lock(mutex_);
-            messages_.push_back(std::move(message));
-            wanted = messages_.size() == wanted_;
-        }
-        if (wanted) arrived_.notify_one();
-    }
+    void post(Message message) { post(std::move(message), Haste::none); }
+    // Ends the owner's rest: somebody waits for what it does about this one.
+    void post_urgent(Message message) { post(std::move(message), Haste::urgent); }
 
     // Waits until there is a message or the deadline (none: for ever) has passed; then moves all messages
     // into `taken`, which is cleared first, so that both vectors keep their storage. An owner that comes
@@ -41,11 +35,24 @@ class Mailbox {
         if (enough > 1) rest(lock, deadline, enough);
         wait(lock, deadline, 1);
         messages_.swap(taken);
+        urgent_ = false;
     }
 
   private:
-    static constexpr std::chrono::microseconds often{1000};
-    static constexpr std::chrono::microseconds longest_rest{500};
+    enum class Haste { none, urgent };
+    static constexpr std::chrono::microseconds often{4000};
+    static constexpr std::chrono::microseconds longest_rest{2000};
+
+    void post(Message message, Haste haste) {
+        bool wanted = false;
+        {
+            const std::lock_guard lock(mutex_);
+            messages_.push_back(std::move(message));
+            urgent_ = urgent_ || haste == Haste::urgent;
+            wanted = messages_.size() == wanted_ || haste == Haste::urgent;
+        }
+        if (wanted) arrived_.notify_one();
+    }
 
     void rest(std::unique_lock<std::mutex>& lock, std::optional<MonoTime> deadline, std::size_t enough) {
         const MonoTime now = std::chrono::steady_clock::now();
@@ -55,7 +62,7 @@ class Mailbox {
     }
     void wait(std::unique_lock<std::mutex>& lock, std::optional<MonoTime> deadline, std::size_t enough) {
         wanted_ = enough;
-        const auto ready = [&] { return messages_.size() >= enough; };
+        const auto ready = [&] { return urgent_ || messages_.size() >= enough; };
         if (deadline)
             arrived_.wait_until(lock, *deadline, ready);
         else
@@ -65,7 +72,8 @@ class Mailbox {
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::vector<Message> messages_;
-    std::size_t wanted_ = 1;  // the owner is woken when so many are there
+    std::size_t wanted_ = 1;  // the owner is woken when so many are there,
+    bool urgent_ = false;     // or one of them is urgent
     MonoTime last_take_{};    // the owner's own
 };
 

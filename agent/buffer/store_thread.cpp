@@ -55,7 +55,7 @@ void StoreThread::start(BatchSink* sink) {
 }
 
 Result<void> StoreThread::stop() {
-    mailbox_.post(Stop{});
+    mailbox_.post_urgent(Stop{});
     thread_.join();
     return closed_;
 }
@@ -70,7 +70,7 @@ void StoreThread::append(Batch batch) {
 }
 
 void StoreThread::demand(std::uint32_t count) {
-    mailbox_.post(Demand{count});
+    mailbox_.post_urgent(Demand{count});
 }
 
 void StoreThread::acknowledge(std::vector<std::uint64_t> seqs) {

@@ -1,6 +1,11 @@
 // holdfast listen: prints what arrives at the broker.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <random>
+#include <thread>
 
+#include "base/backoff.hpp"
 #include "base/json_writer.hpp"
 #include "cli/command.hpp"
 #include "cli/connection.hpp"
@@ -9,6 +14,9 @@
 
 namespace holdfast::cli {
 namespace {
+
+constexpr std::chrono::milliseconds least_wait{250};
+constexpr std::chrono::milliseconds longest_wait{4000};
 
 // The agent's own topics: those of its inputs, and its status.
 std::vector<std::string> own_filters(const Config& config) {
@@ -31,22 +39,56 @@ std::string json_line(const transport::Received& message) {
     return out + "\n";
 }
 
-// Prints until the count is reached; the exit code.
-int print_messages(Connection& connection, const Arguments& arguments) {
-    long printed = 0;
+// A filter matches by whole levels: `+` stands for one, `#` for all from there on (MQTT 5, 4.7.1).
+bool is_filter(std::string_view filter) {
+    if (filter.empty() || filter.size() > 65'535) return false;
+    for (std::size_t begin = 0; begin <= filter.size();) {
+        const std::size_t end = std::min(filter.find('/', begin), filter.size());
+        const std::string_view level = filter.substr(begin, end - begin);
+        const bool special = level.find_first_of("+#") != std::string_view::npos;
+        if (special && level.size() > 1) return false;
+        if (level == "#" && end < filter.size()) return false;
+        begin = end + 1;
+    }
+    return true;
+}
+
+enum class End { done, failed, lost };
+
+// Prints until the count is reached or the connection is lost.
+End print_messages(Connection& connection, const Arguments& arguments, long& printed) {
     while (const auto event = connection.next(std::nullopt)) {
-        if (const auto* lost = std::get_if<transport::ConnectionLost>(&*event))
-            return complain({Error::Kind::gone, "connection lost: " + lost->failure.text});
+        if (const auto* lost = std::get_if<transport::ConnectionLost>(&*event)) {
+            std::fprintf(stderr, "holdfast: connection lost: %s; connecting again\n",
+                         lost->failure.text.c_str());
+            return End::lost;
+        }
         if (const auto* answer = std::get_if<transport::Subscribed>(&*event);
-            answer && !answer->error.empty())
-            return complain({Error::Kind::config, "the broker refuses the subscription: " + answer->error});
+            answer && !answer->error.empty()) {
+            complain({Error::Kind::config, "the broker refuses the subscription: " + answer->error});
+            return End::failed;
+        }
         const auto* message = std::get_if<transport::Received>(&*event);
         if (message == nullptr) continue;
         if (!print(arguments.json ? json_line(*message) : message->topic + " " + message->payload + "\n"))
-            return failed;
+            return End::failed;
         if (++printed == arguments.count) break;
     }
-    return done;
+    return End::done;
+}
+
+// The first server that can be reached, subscribed to; false when there is none.
+bool subscribe(Connection& connection, const BrokerConfig& broker, const std::vector<std::string>& filters,
+               int qos, bool tell) {
+    for (const Server& server : broker.servers) {
+        const auto failure = connection.open(server);
+        if (!failure) {
+            connection.subscribe(filters, qos);
+            return true;
+        }
+        if (tell) std::fprintf(stderr, "holdfast: %s: %s\n", server.url.c_str(), failure->text.c_str());
+    }
+    return false;
 }
 
 }  // namespace
@@ -55,24 +97,33 @@ int listen(const Arguments& arguments) {
     prepare_process();
     const LoadedConfig loaded = load_and_report(arguments.places);
     if (!loaded.config) return wrong_config;
+    for (const std::string& filter : arguments.operands)
+        if (!is_filter(filter)) {
+            std::fprintf(stderr,
+                         "holdfast: \"%s\" is no topic filter: + and # each stand for a whole level, and # "
+                         "for the last ones\n",
+                         filter.c_str());
+            return wrong_usage;
+        }
     const BrokerConfig& broker = loaded.config->broker;
     if (broker.servers.empty())
         return complain({Error::Kind::config, "no server is configured: set servers under [broker]"});
     StderrLog log(StderrLog::Style::plain);
     log.set_level(LogLevel::warning);
+    const std::vector<std::string> filters =
+        arguments.operands.empty() ? own_filters(*loaded.config) : arguments.operands;
     Connection connection(broker, client_id_beside(broker, "-listen-"), log);
-    for (const Server& server : broker.servers) {
-        if (const auto failure = connection.open(server)) {
-            std::fprintf(stderr, "holdfast: %s: %s\n", server.url.c_str(), failure->text.c_str());
-            continue;
-        }
-        connection.subscribe(arguments.operands.empty() ? own_filters(*loaded.config) : arguments.operands,
-                             arguments.qos);
-        const int code = print_messages(connection, arguments);
-        if (code == done) connection.close();
-        return code;
+    if (!subscribe(connection, broker, filters, arguments.qos, true)) return failed;
+    Backoff backoff(longest_wait / 4, longest_wait, std::random_device{}());
+    for (long printed = 0;;) {
+        const End end = print_messages(connection, arguments, printed);
+        if (end == End::done) connection.close();
+        if (end != End::lost) return end == End::done ? done : failed;
+        backoff.reset();
+        do
+            std::this_thread::sleep_for(backoff.next(least_wait));
+        while (!subscribe(connection, broker, filters, arguments.qos, false));
     }
-    return failed;
 }
 
 }  // namespace holdfast::cli

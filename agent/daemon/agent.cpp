@@ -36,7 +36,9 @@ Result<void> make_directory(const std::filesystem::path& path, mode_t mode) {
     std::error_code failure;
     std::filesystem::create_directories(path.parent_path(), failure);
     if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-    return system_error(Error::Kind::config, path.native() + ": can't make the directory", errno);
+    const int code = errno;
+    const char* hint = code == EACCES ? " (run it as root, or name others: --state-dir, --runtime-dir)" : "";
+    return system_error(Error::Kind::config, path.native() + ": can't make the directory" + hint, code);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ ForwarderThread::ForwarderThread(const BrokerConfig& config, ForwardIdentity ide
 
 ForwarderThread::~ForwarderThread() {
     if (!thread_.joinable()) return;
-    mailbox_.post(Stop{0ms});
+    mailbox_.post_urgent(Stop{0ms});
     thread_.join();
 }
 
@@ -62,7 +62,7 @@ void ForwarderThread::start() {
 
 bool ForwarderThread::stop(std::chrono::milliseconds grace) {
     if (!thread_.joinable()) return true;
-    mailbox_.post(Stop{grace});
+    mailbox_.post_urgent(Stop{grace});
     std::vector<Ended> ended;
     ended_.take(ended, std::chrono::steady_clock::now() + grace + stop_slack);
     if (ended.empty()) return false;

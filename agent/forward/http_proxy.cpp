@@ -113,9 +113,9 @@ class Tunnel {
         const std::string said = " (" + answer_.status_text() + ")";
         const std::string target = host_and_port(server_.host, server_.port);
         switch (status) {
+            case 401:  // tinyproxy's answer to a wrong password
             case 407:
                 return failed(Class::person, credentials_refused() + said);
-            case 401:
             case 403:
                 return failed(Class::person, " does not allow connections to " + target + said);
             case 400:

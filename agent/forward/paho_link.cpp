@@ -64,13 +64,19 @@ Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls, const std::strin
 }  // namespace
 }  // namespace holdfast
 
-// The C++ library has no setter for this: the name is that of a friend of its class.
+// The C++ library has no setters for these: the names are those of friends of its classes.
 namespace mqtt {
 class connect_options_test {
   public:
     static void set_retry_interval(connect_options& options, std::chrono::seconds interval) {
         options.opts_.retryInterval = static_cast<int>(interval.count());
     }
+};
+class disconnect_options_test {
+  public:
+    // Else the C library, told of a version without them, leaves the properties out (MQTTAsync.h:
+    // MQTTAsync_disconnectOptions_initializer5).
+    static void let_properties_out(disconnect_options& options) { options.opts_.struct_version = 1; }
 };
 }  // namespace mqtt
 
@@ -316,6 +322,7 @@ void AsyncLink::disconnect(std::chrono::milliseconds longest) {
             mqtt::properties properties;
             properties.add(mqtt::property(mqtt::property::SESSION_EXPIRY_INTERVAL, std::int32_t{0}));
             options.set_properties(std::move(properties));
+            mqtt::disconnect_options_test::let_properties_out(options);
         }
         const mqtt::token_ptr leaving = client_.disconnect(options);
         wake_paho_sender();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <thread>
 
@@ -70,6 +71,22 @@ TEST(Mailbox, GivesABusyOwnerFewerThanEnoughInTheEnd) {
     mailbox.post(1);
     mailbox.take(taken, std::nullopt, 1000);
     EXPECT_EQ(taken, std::vector<int>{1});
+}
+
+TEST(Mailbox, LetsNobodyRestWhomSomebodyWaitsFor) {
+    Mailbox<int> mailbox;
+    const auto time = [&](auto post) {
+        const auto began = std::chrono::steady_clock::now();
+        std::vector<int> taken;
+        for (int i = 0; i < 100; ++i) {
+            post(i);
+            mailbox.take(taken, std::nullopt, 1000);
+        }
+        return std::chrono::steady_clock::now() - began;
+    };
+    const auto at_once = time([&](int i) { mailbox.post_urgent(i); });
+    const auto rested = time([&](int i) { mailbox.post(i); });
+    EXPECT_LT(2 * at_once, rested);
 }
 
 TEST(Mailbox, KeepsTheDeadlineOfABusyOwner) {

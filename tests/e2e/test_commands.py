@@ -142,7 +142,9 @@ class Looking(EndToEnd):
     def test_plugins_lists_those_there_are(self):
         done = holdfast("plugins")
         self.assertEqual(done.returncode, 0)
-        self.assertLessEqual({"exec", "file", "simulator", "system"}, {line.split()[0] for line in done.stdout.splitlines()})
+        listed = [line.split()[0] for line in done.stdout.splitlines()]
+        self.assertEqual(listed, sorted(listed))
+        self.assertLessEqual({"exec", "file", "simulator", "system"}, set(listed))
 
     def test_plugins_explains_one(self):
         done = holdfast("plugins", "simulator")

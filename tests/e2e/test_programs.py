@@ -85,6 +85,24 @@ class Programs(EndToEnd):
             self.assertEqual({(m["topic"], m["qos"], m["payload"]) for m in messages},
                              {("one/a", qos, "x"), ("two/b/c", qos, "x")})
 
+    def test_listen_is_there_again_when_the_broker_is(self):
+        agent = self.make_agent(self.config(self.broker), started=False)
+        listening, output = self.start_listen(agent, TOPIC, "--count", "1")
+        self.broker.stop()
+        wait_until(lambda: any("connection lost" in line for line in self.lines(output)), "the loss said")
+        self.broker.start()
+        wait_until(lambda: self.broker.log().count("Sending SUBACK to gw-17-listen-") == 2, "another subscription")
+        self.start_article("publisher", TOPIC, "1")
+        self.assertEqual(listening.wait(20), 0)
+        self.assertIn('"value": 21', self.lines(output)[-1])
+
+    def test_listen_names_a_filter_that_is_none(self):
+        agent = self.make_agent(self.config(self.broker), started=False)
+        for wrong in ("a/#/b", "a+", "", "#/"):
+            done = agent.command("listen", wrong)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f'"{wrong}" is no topic filter', done.stderr)
+
     def test_listen_prints_the_agents_own_topics_by_default(self):
         agent = self.make_agent(self.config(self.broker, self.simulator(rate=20)))
         agent.wait_connected()
