@@ -7,8 +7,6 @@
 
 #include <algorithm>
 
-#include "text.hpp"
-
 namespace exec_input {
 
 namespace plugin = holdfast::plugin;
@@ -18,11 +16,6 @@ namespace {
 constexpr std::int64_t first_restart_us = 1'000'000;
 constexpr std::int64_t slowest_restart_us = 300'000'000;
 constexpr std::int64_t good_run_us = 60'000'000;  // after one this long, the delay begins anew
-
-Parser parser_for(const std::string& format) {
-    if (format == "influx") return parse_influx;
-    return format == "value" ? parse_value : parse_json;
-}
 
 std::string milliseconds(std::int64_t us) {
     return std::to_string(us / 1000) + " ms";
@@ -34,9 +27,8 @@ Exec::Exec(plugin::Host host)
     : host_(host),
       command_{host.list("command"), host.map("environment")},
       mode_(host.text("mode") == "stream" ? Mode::stream : Mode::poll),
-      parse_(parser_for(host.text("format"))),
       timeout_us_(host.duration_us("timeout")),
-      channels_(host),
+      readings_(host, host.text("format")),
       messages_(host),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
     if (command_.arguments.empty() || command_.arguments.front().empty())
@@ -155,7 +147,7 @@ Exec::Got Exec::read_output() {
     if (got < 0) return Got::nothing;
     lines_.feed(
         {buffer, static_cast<std::size_t>(got)}, [this](std::string_view line) { take_line(line); },
-        [this] { host_.error("a line of more than 64 KiB"); });
+        [this] { host_.error(lines::line_too_long); });
     return got == 0 ? Got::end : Got::bytes;
 }
 
@@ -169,17 +161,7 @@ Exec::Got Exec::read_messages() {
 
 void Exec::take_line(std::string_view line) {
     last_line_us_ = plugin::monotonic_us();
-    record_.clear();
-    reading_.clear();
-    try {
-        if (!is_utf8(line)) throw LineError("the line is not UTF-8");
-        if (line.find('\0') != line.npos) throw LineError("the line holds a zero byte");
-        parse_(line, record_);
-        channels_.fill(record_, reading_);
-        if (!reading_.empty()) host_.emit(reading_);
-    } catch (const std::exception& error) {
-        host_.error(printable(error.what(), 512));
-    }
+    readings_.take(line);
 }
 
 std::string Exec::how_it_ended(int status, const std::string& last_message) const {

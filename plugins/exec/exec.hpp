@@ -12,15 +12,12 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "channels.hpp"
 #include "child.hpp"
-#include "line_reader.hpp"
+#include "lines/line_reader.hpp"
+#include "lines/line_readings.hpp"
 #include "messages.hpp"
-#include "record.hpp"
 
 namespace exec_input {
-
-inline constexpr std::size_t longest_line = std::size_t{64} * 1024;
 
 class Exec {
   public:
@@ -49,13 +46,10 @@ class Exec {
     holdfast::plugin::Host host_;
     Command command_;
     Mode mode_;
-    Parser parse_;
     std::int64_t timeout_us_;  // 0: none
-    Channels channels_;
+    lines::LineReadings readings_;
     Messages messages_;
-    LineReader lines_{longest_line};
-    Record record_;
-    holdfast::plugin::Reading reading_;
+    lines::LineReader lines_{lines::longest_line};
     Fd timer_;
     std::optional<Child> child_;
     std::int64_t started_us_ = 0;

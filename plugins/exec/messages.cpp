@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "text.hpp"
+#include "lines/text.hpp"
 
 namespace exec_input {
 
@@ -26,7 +26,7 @@ std::string Messages::finish(std::int64_t now_us) {
 }
 
 void Messages::take_line(std::string_view line, std::int64_t now_us) {
-    last_ = printable(line, shown_bytes);
+    last_ = lines::printable(line, shown_bytes);
     if (minute_us_ == 0 || now_us - minute_us_ >= minute) begin_minute(now_us);
     if (logged_ < most_lines) {
         ++logged_;

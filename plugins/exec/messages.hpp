@@ -7,7 +7,7 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "line_reader.hpp"
+#include "lines/line_reader.hpp"
 
 namespace exec_input {
 
@@ -27,7 +27,7 @@ class Messages {
     static constexpr std::size_t longest = 4096;
 
     holdfast::plugin::Host host_;
-    LineReader lines_{longest};
+    lines::LineReader lines_{longest};
     std::string last_;
     std::int64_t minute_us_ = 0;  // when the minute began
     int logged_ = 0;

@@ -1,11 +1,13 @@
 #include "sensors/values.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sensors {
 
 void Values::clear() {
     reading_.clear();
+    texts_.clear();
     ++sample_;
 }
 
@@ -19,6 +21,10 @@ void Values::set(Name name, const char* unit, std::int64_t value) {
 
 void Values::set(Name name, const char* unit, bool value) {
     put(name, unit, value);
+}
+
+void Values::set(Name name, const char* unit, std::string text) {
+    put(name, unit, std::string_view(texts_.emplace_back(std::move(text))));
 }
 
 template <typename T>

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ class Values {
     void set(Name name, const char* unit, double value);
     void set(Name name, const char* unit, std::int64_t value);
     void set(Name name, const char* unit, bool value);
+    void set(Name name, const char* unit, std::string text);
     const holdfast::plugin::Reading& reading() const { return reading_; }
 
   private:
@@ -41,6 +43,7 @@ class Values {
 
     holdfast::plugin::Host host_;
     holdfast::plugin::Reading reading_;
+    std::list<std::string> texts_;  // that the reading shows
     std::map<std::string, Known, std::less<>> channels_;
     std::string name_;
     std::uint64_t sample_ = 0;

@@ -75,11 +75,11 @@ class Cores final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_cpu() {
+std::unique_ptr<Source> make_cpu(const Selection&) {
     return std::make_unique<Cpu>();
 }
 
-std::unique_ptr<Source> make_cores() {
+std::unique_ptr<Source> make_cores(const Selection&) {
     return std::make_unique<Cores>();
 }
 

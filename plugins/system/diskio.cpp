@@ -16,11 +16,11 @@ constexpr std::size_t busy_ms = 9;
 constexpr std::size_t field_count = 10;
 constexpr double sector_bytes = 512;
 
-bool is_memory_or_image(std::string_view name) {
-    return name.starts_with("loop") || name.starts_with("ram") || name.starts_with("zram");
-}
-
 class DiskIo final : public Source {
+  public:
+    explicit DiskIo(sensors::Patterns selected) : selected_(std::move(selected)) {}
+
+  private:
     void sample(SensorFiles& files, double elapsed_s, Values& values) override {
         // A copy: looking for the disk's directory uses the buffer.
         table_ = files.read({"/proc/diskstats"}).value_or("");
@@ -30,7 +30,7 @@ class DiskIo final : public Source {
             take_word(line);  // major and minor number
             take_word(line);
             const std::string_view name = take_word(line);
-            if (name.empty() || is_memory_or_image(name)) continue;
+            if (name.empty() || !selected_.select({name})) continue;
             // Partitions are not listed there.
             if (knows_disks && !files.exists({"/sys/block/", name})) continue;
             put(name, line, elapsed_s, values);
@@ -60,14 +60,15 @@ class DiskIo final : public Source {
         values.set({"diskio.", word, ".busy"}, "%", std::min(100.0, rate(busy_ms) / 10));
     }
 
+    sensors::Patterns selected_;
     CounterHistory<field_count> history_;
     std::string table_;
 };
 
 }  // namespace
 
-std::unique_ptr<Source> make_diskio() {
-    return std::make_unique<DiskIo>();
+std::unique_ptr<Source> make_diskio(const Selection& selection) {
+    return std::make_unique<DiskIo>(selection.disks);
 }
 
 }  // namespace system_input

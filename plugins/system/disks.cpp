@@ -44,11 +44,16 @@ bool is_kept_here(std::string_view source, std::string_view point, std::string_v
 }
 
 class Disks final : public Source {
+  public:
+    explicit Disks(sensors::Patterns selected) : selected_(std::move(selected)) {}
+
+  private:
     void sample(SensorFiles& files, double, Values& values) override {
         names_.clear();
         for (const Mount& mount : mounts(files))
-            if (struct statvfs space{};
-                ::statvfs(files.path({mount.point}).c_str(), &space) == 0 && space.f_blocks > 0)
+            if (struct statvfs space{}; selected_.select({mount.point}) &&
+                                        ::statvfs(files.path({mount.point}).c_str(), &space) == 0 &&
+                                        space.f_blocks > 0)
                 put(mount, space, values);
     }
 
@@ -93,13 +98,14 @@ class Disks final : public Source {
                    usable > 0 ? 100.0 * static_cast<double>(used) / usable : 100.0);
     }
 
+    sensors::Patterns selected_;
     UniqueNames names_;
 };
 
 }  // namespace
 
-std::unique_ptr<Source> make_disks() {
-    return std::make_unique<Disks>();
+std::unique_ptr<Source> make_disks(const Selection& selection) {
+    return std::make_unique<Disks>(selection.mounts);
 }
 
 }  // namespace system_input

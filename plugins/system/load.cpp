@@ -22,11 +22,11 @@ class Uptime final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_load() {
+std::unique_ptr<Source> make_load(const Selection&) {
     return std::make_unique<Load>();
 }
 
-std::unique_ptr<Source> make_uptime() {
+std::unique_ptr<Source> make_uptime(const Selection&) {
     return std::make_unique<Uptime>();
 }
 

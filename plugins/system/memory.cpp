@@ -42,7 +42,7 @@ class Memory final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_memory() {
+std::unique_ptr<Source> make_memory(const Selection&) {
     return std::make_unique<Memory>();
 }
 

@@ -16,13 +16,11 @@ constexpr Field fields[] = {{0, ".rx_bytes", "By/s"},  {1, ".rx_packets", "1/s"}
                             {10, ".tx_errors", "1/s"}, {11, ".tx_drops", "1/s"}};
 constexpr std::size_t column_count = 12;
 
-// The loopback, and one end of each container's line: those have random names, a new one for each start of a
-// container.
-bool is_internal(std::string_view name) {
-    return name == "lo" || name.starts_with("veth");
-}
-
 class Network final : public Source {
+  public:
+    explicit Network(sensors::Patterns selected) : selected_(std::move(selected)) {}
+
+  private:
     void sample(SensorFiles& files, double elapsed_s, Values& values) override {
         std::string_view text = files.read({"/proc/net/dev"}).value_or("");
         take_line(text);  // two lines of headings
@@ -35,7 +33,7 @@ class Network final : public Source {
             std::string_view head = line.substr(0, colon);
             const std::string_view name = take_word(head);
             line.remove_prefix(colon + 1);
-            if (!is_internal(name)) put(name, line, elapsed_s, values);
+            if (selected_.select({name})) put(name, line, elapsed_s, values);
         }
         history_.end_sample();
     }
@@ -55,13 +53,14 @@ class Network final : public Source {
                        static_cast<double>((*growth)[field.column]) / elapsed_s);
     }
 
+    sensors::Patterns selected_;
     CounterHistory<column_count> history_;
 };
 
 }  // namespace
 
-std::unique_ptr<Source> make_network() {
-    return std::make_unique<Network>();
+std::unique_ptr<Source> make_network(const Selection& selection) {
+    return std::make_unique<Network>(selection.interfaces);
 }
 
 }  // namespace system_input

@@ -31,7 +31,7 @@ class Pressure final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_pressure() {
+std::unique_ptr<Source> make_pressure(const Selection&) {
     return std::make_unique<Pressure>();
 }
 

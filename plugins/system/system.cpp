@@ -13,11 +13,19 @@ namespace {
 constexpr std::int64_t shortest_base_line_us = 250'000;
 
 constexpr Group all_groups[] = {
-    {"cpu", make_cpu},         {"cores", make_cores},
-    {"memory", make_memory},   {"load", make_load},
-    {"disks", make_disks},     {"diskio", make_diskio},
-    {"network", make_network}, {"temperature", make_temperature},
-    {"uptime", make_uptime},   {"pressure", make_pressure},
+    {"cpu", make_cpu},
+    {"cores", make_cores},
+    {"memory", make_memory},
+    {"load", make_load},
+    {"disks", make_disks},
+    {"diskio", make_diskio},
+    {"network", make_network},
+    {"temperature", make_temperature},
+    {"uptime", make_uptime},
+    {"pressure", make_pressure},
+    {"wireless", make_wireless},
+    {"power", make_power},
+    {"throttling", make_throttling},
 };
 
 }  // namespace
@@ -26,10 +34,18 @@ std::span<const Group> groups() {
     return all_groups;
 }
 
+Selection::Selection(const plugin::Host& host)
+    : interfaces("interfaces", host.list("interfaces")),
+      mounts("mounts", host.list("mounts")),
+      disks("disks", host.list("disks")) {}
+
 System::System(plugin::Host host, Clock clock)
     : host_(host), clock_(clock), files_(host.sensor_root()), values_(host), last_us_(clock()) {
+    const Selection selection(host);
     for (const std::string& group : host.list("collect"))
-        add_source(group);
+        add_group(group, selection);
+    if (const auto names = host.list("processes"); !names.empty()) sources_.push_back(make_processes(names));
+    if (const auto names = host.list("units"); !names.empty()) sources_.push_back(make_units(names));
     if (sources_.empty()) plugin::fail(EINVAL, "collect: names nothing to take");
     first_due_us_ = last_us_ + std::min(shortest_base_line_us, host.interval_us());
     values_.clear();
@@ -37,17 +53,17 @@ System::System(plugin::Host host, Clock clock)
         source->sample(files_, 0, values_);
 }
 
-void System::add_source(const std::string& group) {
+void System::add_group(const std::string& name, const Selection& selection) {
     const auto found = std::find_if(std::begin(all_groups), std::end(all_groups),
-                                    [&](const Group& known) { return known.name == group; });
+                                    [&](const Group& known) { return known.name == name; });
     if (found != std::end(all_groups)) {
-        sources_.push_back(found->make());
+        sources_.push_back(found->make(selection));
         return;
     }
     std::string known;
     for (const Group& each : all_groups)
         known += (known.empty() ? "" : ", ") + std::string(each.name);
-    plugin::fail(EINVAL, "collect: there is no group '" + group + "', only " + known);
+    plugin::fail(EINVAL, "collect: there is no group '" + name + "', only " + known);
 }
 
 int System::sample() {
@@ -57,6 +73,7 @@ int System::sample() {
         return -EAGAIN;
     }
     read_sources();
+    tell_trouble();
     if (values_.reading().empty())
         plugin::fail(ENODATA, "none of what `collect` names is there below " + files_.path({"/proc"}) +
                                   " and " + files_.path({"/sys"}));
@@ -71,6 +88,16 @@ void System::read_sources() {
     values_.clear();
     for (const auto& source : sources_)
         source->sample(files_, elapsed_s, values_);
+}
+
+// Once, until it is mended or something else is wrong.
+void System::tell_trouble() {
+    std::string trouble;
+    for (const auto& source : sources_)
+        if (const std::string text = source->trouble(); !text.empty())
+            trouble += (trouble.empty() ? "" : "; ") + text;
+    if (!trouble.empty() && trouble != trouble_) host_.error(trouble);
+    trouble_ = std::move(trouble);
 }
 
 }  // namespace system_input

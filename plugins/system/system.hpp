@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <holdfast/plugin.hpp>
@@ -18,19 +19,21 @@ class System {
   public:
     using Clock = std::int64_t (*)();  // microseconds, monotonic
 
-    // Throws EINVAL when `collect` names a group that there is not.
+    // Throws EINVAL when `collect` names a group that there is not, or an option what can't be selected.
     explicit System(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
     int sample();
 
   private:
-    void add_source(const std::string& group);
+    void add_group(const std::string& name, const Selection& selection);
     void read_sources();
+    void tell_trouble();
 
     holdfast::plugin::Host host_;
     Clock clock_;
     SensorFiles files_;
     Values values_;
     std::vector<std::unique_ptr<Source>> sources_;
+    std::string trouble_;  // what was told last
     std::int64_t last_us_;
     std::int64_t first_due_us_;
 };

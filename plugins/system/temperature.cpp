@@ -37,7 +37,7 @@ class Temperature final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_temperature() {
+std::unique_ptr<Source> make_temperature(const Selection&) {
     return std::make_unique<Temperature>();
 }
 

@@ -144,7 +144,7 @@ class Looking(EndToEnd):
         self.assertEqual(done.returncode, 0)
         listed = [line.split()[0] for line in done.stdout.splitlines()]
         self.assertEqual(listed, sorted(listed))
-        self.assertLessEqual({"exec", "simulator", "system"}, set(listed))
+        self.assertLessEqual({"exec", "file", "simulator", "system"}, set(listed))
 
     def test_plugins_explains_one(self):
         done = holdfast("plugins", "simulator")

@@ -1,5 +1,7 @@
 """A plugin that crashes or hangs costs its own input and nothing else."""
+import json
 import os
+import pathlib
 import signal
 
 from case import EndToEnd, needs
@@ -106,6 +108,40 @@ class Inputs(EndToEnd):
         names = {name for reading in readings for name in reading["values"]}
         for start in ("cpu.", "memory.", "load", "uptime"):
             self.assertTrue(any(name.startswith(start) for name in names), f"no channel {start}* in {sorted(names)}")
+
+    def test_followed_file_goes_on_where_it_was_after_a_restart(self):
+        log = os.path.join(self.directory, "meter.log")
+        position = os.path.join(self.directory, "meter.position")
+        follow = {"name": "meter", "plugin": "file", "interval": "200ms",
+                  "options": {"path": log, "mode": "follow", "format": "value", "start": "beginning",
+                              "position_file": position}}
+
+        def append(*numbers):
+            with open(log, "a", encoding="utf-8") as file:
+                file.writelines(f"{number}\n" for number in numbers)
+
+        def wait_for(count):
+            def enough():
+                payloads = self.tally(self.subscriber, "meter").payloads.values()  # one that comes again counts once
+                numbers = [reading["values"]["value"] for payload in payloads for reading in json.loads(payload)["readings"]]
+                return sorted(numbers) if len(numbers) >= count else None
+            self.assertEqual(wait_until(enough, f"{count} lines at the subscriber"), list(range(count)))
+
+        append(0, 1)
+        agent = self.make_agent(self.config(self.broker, follow))
+        append(2)
+        wait_for(3)
+        self.assertEqual(agent.terminate()[0], 0)
+        append(3)
+        os.rename(log, log + ".1")
+        append(4)
+        agent.start()
+        wait_for(5)
+        wait_until(lambda: pathlib.Path(position).read_text(encoding="utf-8").endswith(".\n"), "the position settled")
+        os.kill(agent.input("meter")["pid"], signal.SIGKILL)
+        append(5)
+        agent.wait_status(lambda s: s["inputs"][0]["restarts"] == 1 and s["inputs"][0]["readings"] >= 3, "a line after the kill")
+        wait_for(6)
 
     def test_no_process_is_left_behind(self):
         agent = self.make_agent(self.config(self.broker, self.simulator("good", 100),

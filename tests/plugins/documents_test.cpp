@@ -5,6 +5,7 @@
 
 #include "i2c/chip.hpp"
 #include "plugin_files.hpp"
+#include "system/source.hpp"
 
 namespace holdfast::test {
 namespace {
@@ -21,15 +22,11 @@ struct Documented {
 };
 
 std::vector<Documented> all_plugins() {
-    return {{"system", &shipped_plugin("system")},
-            {"simulator", &shipped_plugin("simulator")},
-            {"exec", &shipped_plugin("exec")},
-            {"hwmon", &shipped_plugin("hwmon")},
-            {"w1", &shipped_plugin("w1")},
-            {"iio", &shipped_plugin("iio")},
-            {"gpio", &shipped_plugin("gpio")},
-            {"i2c", &shipped_plugin("i2c")},
-            {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
+    return {{"system", &shipped_plugin("system")}, {"simulator", &shipped_plugin("simulator")},
+            {"exec", &shipped_plugin("exec")},     {"file", &shipped_plugin("file")},
+            {"hwmon", &shipped_plugin("hwmon")},   {"w1", &shipped_plugin("w1")},
+            {"iio", &shipped_plugin("iio")},       {"gpio", &shipped_plugin("gpio")},
+            {"i2c", &shipped_plugin("i2c")},       {"example", &PluginFile(HOLDFAST_EXAMPLE).descriptor()}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -150,8 +147,9 @@ void expect_documented(const TestHost& host, const std::string& folder) {
 }
 
 // The plugin on a board's files declares no channel that its README does not have.
-void expect_documented(const std::string& plugin, const std::string& board, std::size_t least_channels) {
-    TestHost host(shipped_plugin(plugin));
+void expect_documented(const std::string& plugin, const std::string& board, std::size_t least_channels,
+                       TestHost::Options options = {}) {
+    TestHost host(shipped_plugin(plugin), std::move(options));
     host.sensor_root = std::string(HOLDFAST_FIXTURES) + "/" + board;
     host.interval_us = 0;
     ASSERT_EQ(host.open(), 0);
@@ -161,8 +159,13 @@ void expect_documented(const std::string& plugin, const std::string& board, std:
 }
 
 TEST(PluginDocuments, ReadmeHasEveryChannelWithTypeAndUnit) {
-    expect_documented("system", "raspberry-pi-4", 20);
-    expect_documented("system", "x86-box", 20);
+    std::vector<std::string> groups;
+    for (const system_input::Group& group : system_input::groups())
+        groups.emplace_back(group.name);
+    const TestHost::Options all = {{"collect", TestHost::list(groups)},
+                                   {"processes", TestHost::list({"systemd"})}};
+    expect_documented("system", "raspberry-pi-4", 20, all);
+    expect_documented("system", "x86-box", 20, all);
     expect_documented("hwmon", "raspberry-pi-4", 2);
     expect_documented("hwmon", "odroid-xu3", 21);
     expect_documented("hwmon", "x86-desktop", 37);

@@ -1,56 +1,12 @@
 // The system input on the kernel files of two boards, and on such as change under it.
-#include "system/system.hpp"
-
 #include <sys/statvfs.h>
 
 #include <filesystem>
 
-#include "plugin_files.hpp"
-#include "readings.hpp"
-#include "support/temp_dir.hpp"
+#include "system_board.hpp"
 
 namespace holdfast::test {
 namespace {
-
-std::int64_t now_us = 0;  // what the input under test takes for the time
-
-// A copy of a board's files, and the input on it.
-class Board {
-  public:
-    explicit Board(const std::string& name, const std::vector<std::string>& collect = {}) : name_(name) {
-        overlay(name);
-        if (!collect.empty())
-            host_.emplace(shipped_plugin("system"), TestHost::Options{{"collect", TestHost::list(collect)}});
-        if (collect.empty()) host_.emplace(shipped_plugin("system"));
-        host_->sensor_root = root_.path();
-    }
-    void start() {
-        system_.emplace(plugin::Host(host_->table()), [] { return now_us; });
-    }
-    // Puts the files of ten seconds later in place.
-    void change() { overlay(name_ + ".later"); }
-    // What is seen ten seconds later.
-    Numbers sample() {
-        now_us += 10'000'000;
-        EXPECT_EQ(system_->sample(), 0);
-        return numbers(host_->readings.back());
-    }
-    const TempDir& root() const { return root_; }
-    TestHost& host() { return *host_; }
-    system_input::System& input() { return *system_; }
-
-  private:
-    void overlay(const std::string& name) {
-        std::filesystem::copy(
-            std::filesystem::path(HOLDFAST_FIXTURES) / name, root_.path(),
-            std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
-    }
-
-    TempDir root_;
-    std::string name_;
-    std::optional<TestHost> host_;
-    std::optional<system_input::System> system_;
-};
 
 // Disk space is that of the file system the test runs on: looked at elsewhere.
 const std::vector<std::string> all_but_disks = {"cpu",     "cores",       "memory", "load",    "diskio",
@@ -256,8 +212,8 @@ TEST(System, SurvivesGarbageInEveryFile) {
         for (const auto& entry : std::filesystem::recursive_directory_iterator(board.root().path()))
             if (entry.is_regular_file()) std::filesystem::remove(entry.path());
         board.root().write("proc/uptime", "5 5\n");
-        for (const char* file :
-             {"stat", "meminfo", "loadavg", "diskstats", "net/dev", "1/mounts", "pressure/io"})
+        for (const char* file : {"stat", "meminfo", "loadavg", "diskstats", "net/dev", "net/wireless",
+                                 "1/mounts", "pressure/io"})
             board.root().write(std::string("proc/") + file, garbage);
         for (const char* file :
              {"thermal/thermal_zone0/type", "thermal/thermal_zone0/temp", "hwmon/hwmon0/temp1_input"})

@@ -1,8 +1,8 @@
-#include "channels.hpp"
+#include "lines/channels.hpp"
 
 #include <limits>
 
-namespace exec_input {
+namespace lines {
 
 namespace plugin = holdfast::plugin;
 
@@ -62,4 +62,4 @@ void Channels::fill(const Record& record, plugin::Reading& reading) {
     if (record.wall_time_us) reading.seen_at(*record.wall_time_us);
 }
 
-}  // namespace exec_input
+}  // namespace lines

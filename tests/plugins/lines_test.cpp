@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "exec/line_reader.hpp"
-#include "exec/record.hpp"
-#include "exec/text.hpp"
+#include "lines/line_reader.hpp"
+#include "lines/record.hpp"
+#include "lines/text.hpp"
 
-namespace exec_input {
+namespace lines {
 namespace {
 
 Record parsed(Parser parser, std::string_view line) {
@@ -260,4 +260,4 @@ TEST(Text, ShowsNoControlCharactersAndNothingBroken) {
 }
 
 }  // namespace
-}  // namespace exec_input
+}  // namespace lines

@@ -1,7 +1,7 @@
-#include "../text/number.hpp"
-#include "record.hpp"
+#include "lines/record.hpp"
+#include "text/number.hpp"
 
-namespace exec_input {
+namespace lines {
 
 namespace {
 
@@ -96,4 +96,4 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     return (minutes * 60 + second) * 1'000'000 + fraction_us;
 }
 
-}  // namespace exec_input
+}  // namespace lines

@@ -1,7 +1,7 @@
-#include "../text/number.hpp"
-#include "record.hpp"
+#include "lines/record.hpp"
+#include "text/number.hpp"
 
-namespace exec_input {
+namespace lines {
 
 using plugin_text::to_number;
 using plugin_text::trimmed;
@@ -17,4 +17,4 @@ void parse_value(std::string_view line, Record& record) {
     record.fields.push_back({"value", *number});
 }
 
-}  // namespace exec_input
+}  // namespace lines

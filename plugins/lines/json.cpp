@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "../text/number.hpp"
-#include "record.hpp"
+#include "lines/record.hpp"
+#include "text/number.hpp"
 
-namespace exec_input {
+namespace lines {
 
 using plugin_text::to_number;
 
@@ -190,4 +190,4 @@ void parse_json(std::string_view line, Record& record) {
     JsonLine(line, record).parse();
 }
 
-}  // namespace exec_input
+}  // namespace lines

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace exec_input {
+namespace lines {
 
 // The length of the well-formed UTF-8 sequence (RFC 3629) that `text` begins with; 0 when it begins with
 // none.
@@ -16,4 +16,4 @@ bool is_utf8(std::string_view text);
 // bytes is cut off.
 std::string printable(std::string_view text, std::size_t most);
 
-}  // namespace exec_input
+}  // namespace lines

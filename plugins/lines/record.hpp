@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-namespace exec_input {
+namespace lines {
 
 class LineError : public std::runtime_error {
   public:
@@ -56,4 +56,4 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 // Both ends of the times that a reading may have: 1970 and the end of year 9999.
 inline constexpr std::int64_t latest_time_us = 253'402'300'799'999'999;
 
-}  // namespace exec_input
+}  // namespace lines

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace exec_input {
+namespace lines {
 
 class LineReader {
   public:
@@ -63,4 +63,4 @@ class LineReader {
     bool skipping_ = false;
 };
 
-}  // namespace exec_input
+}  // namespace lines

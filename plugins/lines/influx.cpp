@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "../text/number.hpp"
-#include "record.hpp"
+#include "lines/record.hpp"
+#include "text/number.hpp"
 
-namespace exec_input {
+namespace lines {
 
 using plugin_text::to_number;
 using plugin_text::trimmed;
@@ -117,4 +117,4 @@ void parse_influx(std::string_view line, Record& record) {
     InfluxLine(line, record).parse();
 }
 
-}  // namespace exec_input
+}  // namespace lines

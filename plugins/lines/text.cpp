@@ -1,8 +1,8 @@
-#include "text.hpp"
+#include "lines/text.hpp"
 
 #include <cstdint>
 
-namespace exec_input {
+namespace lines {
 
 std::size_t utf8_length(std::string_view text) {
     const auto byte = [&](std::size_t i) {
@@ -50,4 +50,4 @@ std::string printable(std::string_view text, std::size_t most) {
     return shown;
 }
 
-}  // namespace exec_input
+}  // namespace lines

@@ -7,9 +7,9 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "record.hpp"
+#include "lines/record.hpp"
 
-namespace exec_input {
+namespace lines {
 
 class Channels {
   public:
@@ -36,4 +36,4 @@ class Channels {
     std::uint64_t line_ = 0;
 };
 
-}  // namespace exec_input
+}  // namespace lines
