@@ -2,7 +2,8 @@
 # test.sh: builds everything and runs all tests; the last line says how many passed, failed and were skipped.
 #
 # Installs what is missing with apt, saying so first (as root, or with sudo). Environment: FUZZ_SECONDS a fuzzer (20),
-# HOLDFAST_LONG=1 for the long forms of the end-to-end tests. Exit status: 0 when nothing failed.
+# HOLDFAST_LONG=1 for the long forms of the end-to-end tests, HOLDFAST_VM=1 for the tests in a virtual machine too.
+# Exit status: 0 when nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -122,6 +123,14 @@ stage "end-to-end tests"
 if build build/test end_to_end -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG"; then
     # Most of them wait most of the time.
     run_ctest build/test -j$(($(nproc) + 1)) -L e2e
+fi
+
+if [ "${HOLDFAST_VM:-}" = 1 ]; then
+    stage "tests in a virtual machine"
+    .ci/install vm
+    if build build/test virtual_machine -DHOLDFAST_VM_TESTS=ON; then
+        run_ctest build/test -L vm
+    fi
 fi
 
 stage "unit tests under address and undefined behaviour sanitizers"

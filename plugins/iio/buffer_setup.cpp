@@ -175,8 +175,14 @@ ScanLayout BufferSetup::layout() {
     }
 }
 
+// A trigger that is not the device's own (drivers name those NAME-devN, after the iio:deviceN) comes when it likes, whatever
+// rate the device is set to.
 double BufferSetup::frequency() {
-    const auto found = frequency_files();
+    auto found = frequency_files();
+    const std::string trigger(files_.read_word({device_.directory, "/trigger/current_trigger"}).value_or(""));
+    const std::string own = "-dev" + device_.number.substr(device_.number.find_first_of("0123456789"));
+    if (!trigger.empty() && !trigger.ends_with(own))
+        std::erase_if(found, [&](const std::string& file) { return file.starts_with(device_.directory); });
     if (found.empty()) return 0;
     return to_value(files_.read_word({found.front()}).value_or("")).value_or(0);
 }

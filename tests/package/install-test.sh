@@ -11,6 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 deb=$(realpath "${1:?usage: install-test.sh DEB}")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-tests
 release=bookworm
+source "$here/../support/debian_sources.sh"
 
 skip() { echo "SKIP: $*"; exit 77; }
 [ "$(id -u)" = 0 ] || skip "needs root"
@@ -37,23 +38,15 @@ trap finish EXIT
 
 # --- the root file system: a minimal Debian with the package's dependencies downloaded, not installed
 
-sources=$work/apt.sources
-if [ -s /etc/apt/sources.list.d/debian.sources ]; then
-    cp /etc/apt/sources.list.d/debian.sources "$sources"
-else
-    sources=$work/apt.list
-    grep -hE "^deb .*$release" /etc/apt/sources.list /etc/apt/sources.list.d/*.list >"$sources" 2>/dev/null || true
-fi
-[ -s "$sources" ] || skip "no apt sources of $release on this machine"
+sources=$(debian_sources $release "$work") || skip "no apt sources of $release on this machine"
 
 tools=systemd,systemd-sysv,dbus,ca-certificates,iproute2,procps,jq,mosquitto,mosquitto-clients
 key=$({ sed '/^stage_/,$d' "$0"; cat "$sources"; dpkg-deb -f "$deb" Depends; } | sha256sum | cut -c1-16)
 root=$cache/package-root-$key
 
 make_root() {
-    local options=() line
-    while read -r line; do options+=(--aptopt="$line"); done < <(
-        apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|https?::Proxy|Retries) ')
+    local options=()
+    mapfile -t options < <(apt_options)
     mkdir -p "$cache"
     rm -rf --one-file-system "$cache"/package-root-*
     echo "making a minimal Debian in $root"

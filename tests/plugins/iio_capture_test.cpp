@@ -107,6 +107,29 @@ TEST(IioCapture, CountsScansThatTheKernelHadNoRoomFor) {
     EXPECT_TRUE(rig.host().has_error("ads7951: lost 4 scans"));
 }
 
+TEST(IioCapture, TakesNoPauseOfAForeignTriggerForALoss) {
+    // As the kernel's iio_dummy has it with a trigger of iio-trig-sysfs: the device's rate says nothing of when that comes.
+    for (const auto& [name, count] : {std::pair("sysfstrig1", 1U), std::pair("ads7951-dev1", 2U)}) {
+        const BoardFiles board("edison-adc");
+        const DeviceFile device(board, "iio:device1");
+        board.remove(trigger + "sampling_frequency");
+        board.write(trigger + "name", std::string(name) + "\n");
+        board.write(edison + "sampling_frequency", "100\n");
+        auto options = two_channels();
+        options["trigger"] = name;
+        Rig rig(board, options);
+        rig.iio().sample();
+        device.write(scan(1, 2, boot_ns - second) + scan(1, 2, boot_ns));
+        rig.take();
+        ASSERT_EQ(rig.host().readings.size(), 2U);
+        EXPECT_EQ(rig.host().readings[0].values.count("ads7951.lost_scans") +
+                      rig.host().readings[1].values.count("ads7951.lost_scans"),
+                  count)
+            << name;
+        EXPECT_EQ(rig.host().errors.size(), count - 1) << name;
+    }
+}
+
 TEST(IioCapture, TakesADeviceWithoutTriggerAndTimestamp) {
     const BoardFiles board("beaglebone-adc");
     const DeviceFile device(board, "iio:device0");

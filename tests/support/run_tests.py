@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Runs end-to-end tests by name, all without one; `--list` prints each with its seconds, processors and labels.
+"""run_tests.py FOLDER [NAME...]: runs the tests of a folder by name, all without one; `--list` prints each with its seconds,
+processors and labels.
 
 Exit code: 0 passed, 1 failed, 77 skipped. The build directory comes in HOLDFAST_BUILD; HOLDFAST_LONG=1 runs the long forms.
 """
@@ -7,8 +8,6 @@ import os
 import sys
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 
@@ -37,12 +36,13 @@ def all_tests(suite):
             yield entry
 
 
-def main(arguments):
+def main(folder, arguments):
+    sys.path.insert(0, folder)
     loader = unittest.TestLoader()
     if arguments and arguments[0] != "--list":
         suite = loader.loadTestsFromNames(arguments)
     else:
-        suite = loader.discover(HERE, pattern="test_*.py")
+        suite = loader.discover(folder, pattern="test_*.py")
     if loader.errors:
         print(*loader.errors, sep="\n", file=sys.stderr)
         return 1
@@ -59,4 +59,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(os.path.abspath(sys.argv[1]), sys.argv[2:]))
