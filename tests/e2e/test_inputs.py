@@ -61,7 +61,7 @@ class Inputs(EndToEnd):
         marker = os.path.join(self.directory, "marker")
         pids = os.path.join(self.directory, "pids")
         hang_once = f"if [ ! -e {marker} ]; then : > {marker}; sleep 600 & echo $$ $! > {pids}; wait; fi; echo 42"
-        agent = self.make_agent(self.config(self.broker, self.simulator("good", 100), exec_input(hang_once, timeout="500ms")))
+        agent = self.make_agent(self.config(self.broker, self.simulator("good", 100), exec_input(hang_once, timeout="2s")))
         status = agent.wait_status(lambda s: s["inputs"][1]["readings"] >= 3, "readings after the hang")
         self.assertGreaterEqual(status["inputs"][1]["errors"], 1)
         with open(pids, encoding="utf-8") as file:
