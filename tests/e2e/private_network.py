@@ -7,7 +7,8 @@ import unittest
 
 INSIDE = "HOLDFAST_PRIVATE_NETWORK"
 UNSHARE = ["unshare", "--net", "--mount"]
-RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUN_TESTS = os.path.join(HERE, "..", "support", "run_tests.py")
 
 
 def ran(*command):
@@ -38,7 +39,7 @@ def in_private_network(method):
             return method(self)
         if not ran(*UNSHARE, "true"):
             raise unittest.SkipTest("cannot make a network of our own: not root, or not allowed to")
-        inner = subprocess.run([*UNSHARE, sys.executable, RUNNER, self.id()], env={**os.environ, INSIDE: "1"}, check=False)
+        inner = subprocess.run([*UNSHARE, sys.executable, RUN_TESTS, HERE, self.id()], env={**os.environ, INSIDE: "1"}, check=False)
         self.assertEqual(inner.returncode, 0, "the test failed in the private network")
         return None
     return run
