@@ -39,6 +39,7 @@ int check(const Arguments& arguments);
 int test(const Arguments& arguments);
 int status(const Arguments& arguments);
 int plugins(const Arguments& arguments);
+int plugin_test(const Arguments& arguments);
 int buffer(const Arguments& arguments);
 int buffer_refused(const Arguments& arguments);
 int listen(const Arguments& arguments);
