@@ -38,6 +38,7 @@ int run(const Arguments& arguments);
 int check(const Arguments& arguments);
 int test(const Arguments& arguments);
 int status(const Arguments& arguments);
+int discover(const Arguments& arguments);
 int plugins(const Arguments& arguments);
 int plugin_test(const Arguments& arguments);
 int buffer(const Arguments& arguments);

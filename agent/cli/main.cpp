@@ -21,6 +21,8 @@ constexpr std::array commands = {
     Command{"test", "[INPUT...]", "json", "sample the configured inputs once and print the readings", test},
     Command{"status", "", "json watch", "show what the running agent is doing", status},
     Command{"plugins", "[NAME]", "", "list the plugins, or print the options and a sample of one", plugins},
+    Command{"discover", "", "", "look what this machine has, and print a configuration that would read it",
+            discover},
     Command{"plugin-test", "FILE.so", "", "try whether a plugin keeps to its contract", plugin_test},
     Command{"buffer", "stat|export|check|salvage|purge|refused [FILE]", "json yes all",
             "look into the buffer, write it out, check, salvage or empty it", buffer},

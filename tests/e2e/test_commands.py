@@ -7,7 +7,7 @@ import tempfile
 from agent import HOLDFAST
 from case import EndToEnd
 
-COMMANDS = ("run", "check", "test", "status", "plugins", "plugin-test", "buffer", "listen", "version")
+COMMANDS = ("run", "check", "test", "status", "discover", "plugins", "plugin-test", "buffer", "listen", "version")
 
 
 def holdfast(*arguments):
