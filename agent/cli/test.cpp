@@ -1,5 +1,6 @@
 // holdfast test: one sample of each input, on the real path from plugin to payload, without buffer or broker.
 #include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <map>
@@ -34,6 +35,27 @@ std::string value_text(const Value& value) {
     return out;
 }
 
+using TableRow = std::array<std::string, 4>;
+
+// Columns two blanks apart; a cell that is very long moves those behind it in its own line alone.
+std::string aligned(const std::vector<TableRow>& rows) {
+    constexpr std::size_t widest = 40;
+    std::array<std::size_t, 4> widths{};
+    for (const TableRow& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], std::min(row[i].size(), widest));
+    std::string out;
+    for (const TableRow& row : rows) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            out += "  " + row[i];
+            const bool last = i + 1 == row.size();
+            if (!last && row[i].size() < widths[i]) out.append(widths[i] - row[i].size(), ' ');
+        }
+        out += '\n';
+    }
+    return out;
+}
+
 // Keeps the first reading of each input: as a table for people, as a batch for the payload.
 class FirstReadings final : public ReadingSink {
   public:
@@ -60,21 +82,20 @@ class FirstReadings final : public ReadingSink {
     }
 
   private:
+    // A line for each value; all of a reading have one age.
     std::string table(const Reading& reading, const std::vector<Channel>& channels) const {
         const std::int64_t now = reading.base == TimeBase::boot ? clock_.boot_us() : clock_.wall_us();
-        std::size_t width = 0;
-        for (const Value& value : reading.values)
-            width = std::max(width, channels[value.channel].name.size());
-        std::string out;
+        char age[32];
+        std::snprintf(age, sizeof age, "%.3f s", static_cast<double>(now - reading.time_us) / 1e6);
+        std::vector<TableRow> rows = {{"CHANNEL", "VALUE", "UNIT", "AGE"}};
         for (const Value& value : reading.values) {
             const Channel& channel = channels[value.channel];
-            out +=
-                "  " + channel.name + std::string(width - channel.name.size() + 2, ' ') + value_text(value);
-            out += (channel.unit.empty() ? "" : " ") + channel.unit + "\n";
+            rows.push_back({channel.name, value_text(value), channel.unit, age});
         }
-        char age[32];
-        std::snprintf(age, sizeof age, "%.3f", static_cast<double>(now - reading.time_us) / 1e6);
-        return out + "  (" + std::to_string(reading.values.size()) + " values, " + age + " s old)\n";
+        std::string out = aligned(rows);
+        for (const TagView& tag : reading.tags)
+            out += "  tag " + std::string(tag.key) + " = " + std::string(tag.value) + "\n";
+        return out;
     }
 
     const Clock& clock_;

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/children.hpp"
+#include "host/crash_place.hpp"
 #include "model/frame.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -26,6 +27,27 @@
 #endif
 
 namespace holdfast::host {
+
+// The sixth field of /proc/self/statm: pages of data and stack, what
+// RLIMIT_DATA bounds (proc(5)).
+std::uint64_t data_pages() {
+    const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    std::array<char, 128> buffer;
+    const ssize_t size = ::read(file, buffer.data(), buffer.size());
+    ::close(file);
+    std::uint64_t value = 0;
+    int spaces = 0;
+    for (ssize_t i = 0; i < size; ++i) {
+        const char c = buffer[static_cast<std::size_t>(i)];
+        if (c == ' ')
+            ++spaces;
+        else if (spaces == 5 && c >= '0' && c <= '9')
+            value = value * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    return value;
+}
+
 namespace {
 
 // What signal handlers need; written before they are installed.
@@ -60,32 +82,18 @@ void on_grace_over(int) {
 
 void on_broken_pipe(int) {}
 
-// The sixth field of /proc/self/statm: pages of data and stack, what
-// RLIMIT_DATA bounds (proc(5)).
-std::uint64_t data_pages() {
-    const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    std::array<char, 128> buffer;
-    const ssize_t size = ::read(file, buffer.data(), buffer.size());
-    ::close(file);
-    std::uint64_t value = 0;
-    int spaces = 0;
-    for (ssize_t i = 0; i < size; ++i) {
-        const char c = buffer[static_cast<std::size_t>(i)];
-        if (c == ' ')
-            ++spaces;
-        else if (spaces == 5 && c >= '0' && c <= '9')
-            value = value * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-    return value;
+void tell(std::string_view frame) {
+    ::send(socket_fd, frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 // A plugin that doesn't check malloc crashes when it has eaten up its memory:
 // the daemon is told, as the signal alone would send its author on a wrong
 // track.
-void on_crash(int signal) {
-    if (data_limit_pages > 0 && data_pages() > data_limit_pages / 10 * 9)
-        ::send(socket_fd, memory_limit_frame.data(), memory_limit_frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+void on_crash(int signal, siginfo_t*, void* context) {
+    if (data_limit_pages > 0 && data_pages() > data_limit_pages / 10 * 9) tell(memory_limit_frame);
+    const CrashPlace place = find_crash(context);
+    frame::CrashedBuffer buffer;
+    if (place.size > 0) tell(frame::encode_crashed(place.view(), buffer));
     end_descendants();
     ::raise(signal);
 }
@@ -97,13 +105,20 @@ void handle(int signal, void (*handler)(int), int flags) {
     ::sigaction(signal, &action, nullptr);
 }
 
+void handle_crash(int signal) {
+    struct sigaction action {};
+    action.sa_sigaction = on_crash;
+    action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
+    ::sigaction(signal, &action, nullptr);
+}
+
 void install_handlers() {
     // A stack overflow is a crash, too.
-    static std::array<char, 16 * 1024> crash_stack;
+    static std::array<char, 32 * 1024> crash_stack;
     const stack_t stack{crash_stack.data(), 0, crash_stack.size()};
     ::sigaltstack(&stack, nullptr);
     for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL})
-        handle(signal, on_crash, static_cast<int>(SA_ONSTACK | SA_RESETHAND | SA_NODEFER));
+        handle_crash(signal);
     // A handler and not SIG_IGN: what the plugin executes begins with the default
     // action again.
     handle(SIGPIPE, on_broken_pipe, SA_RESTART);

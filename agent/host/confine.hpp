@@ -29,6 +29,9 @@ struct Birth {
 
 // Whether SIGTERM came: to be looked at between calls into the plugin.
 bool termination_asked();
+// Pages of data and stack now: what the memory limit bounds. Allocates nothing.
+std::uint64_t data_pages();
+
 // Becomes readable then, to end a wait.
 int termination_fd();
 

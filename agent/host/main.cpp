@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "host/confine.hpp"
+#include "host/exercise.hpp"
 #include "host/plugin_library.hpp"
 #include "host/runner.hpp"
 
@@ -32,12 +33,22 @@ void answer_configure(Outlet& outlet, frame::Configure request) {
     Runner(**plugin, services, outlet, clock).run();
 }
 
+void answer_exercise(Outlet& outlet, frame::Exercise request) {
+    const auto plugin = load_plugin(request.configuration.plugin_path);
+    if (!plugin) return refuse(outlet, plugin.error());
+    const SystemClock clock;
+    Services services(outlet, clock, std::move(request.configuration));
+    Exercise(**plugin, services, outlet).run(request.rounds, request.samples);
+}
+
 int serve() {
     Outlet outlet{UniqueFd(socket_fd)};
     auto request = frame::decode_to_host(outlet.receive());
     if (!request) return EXIT_FAILURE;
     if (auto* describe = std::get_if<frame::Describe>(&*request))
         answer_describe(outlet, *describe);
+    else if (auto* exercise = std::get_if<frame::Exercise>(&*request))
+        answer_exercise(outlet, std::move(*exercise));
     else
         answer_configure(outlet, std::get<frame::Configure>(*std::move(request)));
     return EXIT_SUCCESS;

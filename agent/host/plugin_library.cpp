@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "host/crash_place.hpp"
+
 namespace holdfast::host {
 namespace {
 
@@ -71,6 +73,7 @@ Result<const holdfast_plugin*> load_plugin(const std::string& path) {
         return Error{Error::Kind::retry, "cannot load the plugin: " + text_or_empty(::dlerror())};
     void* symbol = ::dlsym(library, "holdfast_plugin_entry");
     if (symbol == nullptr) return no_plugin(path, "it does not export holdfast_plugin_entry");
+    remember_plugin(path, symbol);
     const auto entry = reinterpret_cast<decltype(&holdfast_plugin_entry)>(symbol);
     const holdfast_plugin* plugin = entry();
     if (auto sound = check(plugin, path); !sound) return sound.error();

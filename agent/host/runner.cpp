@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <limits>
-#include <new>
 #include <utility>
 
 #include "host/confine.hpp"
+#include "host/plugin_call.hpp"
 
 namespace holdfast::host {
 namespace {
@@ -74,23 +73,13 @@ void Runner::end() {
 template <typename Call>
 std::int32_t Runner::call(Call function) {
     const std::uint64_t errors_before = services_.errors();
-    std::int32_t code = 0;
-    std::string text;
-    try {
-        code = function();
-    } catch (const std::bad_alloc&) {
-        code = -ENOMEM;
-        text = "ran out of memory: raise the input's memory limit, or mend a leak";
-    } catch (const std::exception& thrown) {
-        code = -EIO;
-        text = std::string("threw an exception: ") + thrown.what();
-    } catch (...) {
-        code = -EIO;
-        text = "threw an exception of an unknown type";
-    }
-    if (is_failure(code) && services_.errors() == errors_before)
-        services_.count_error(-code, text.empty() ? std::string(::strerror(-code)) : text);
-    return code;
+    CallResult result = call_fenced(function);
+    const auto refusal = services_.take_refusal();
+    if (!is_failure(result.code) || services_.errors() != errors_before) return result.code;
+    // A plugin that passes on why the host refused its reading says no more than the errno.
+    if (result.text.empty() && refusal && refusal->code == result.code) result.text = refusal->why;
+    services_.count_error(-result.code, result.text.empty() ? ::strerror(-result.code) : result.text);
+    return result.code;
 }
 
 std::int32_t Runner::open() {

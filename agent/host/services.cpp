@@ -79,15 +79,19 @@ holdfast_host Services::make_table(Services& services) {
 
 std::int32_t Services::channel(const holdfast_channel* channel) {
     if (channel == nullptr || channel->size < sizeof(holdfast_channel) || channel->type > HOLDFAST_STRING)
-        return -EINVAL;
+        return refuse(-EINVAL, "declared a channel of no known type");
     const auto type = static_cast<ValueType>(channel->type);
     const std::string_view name = view(channel->name);
     if (const auto known = channel_index_.find(name); known != channel_index_.end())
-        return channels_[known->second].type == type ? static_cast<std::int32_t>(known->second) : -EINVAL;
+        return channels_[known->second].type == type
+                   ? static_cast<std::int32_t>(known->second)
+                   : refuse(-EINVAL, "declared a channel again with another type");
     const std::string_view unit = view(channel->unit);
-    if (name.empty() || name.size() > max_name_bytes || !is_plain_text(name)) return -EINVAL;
-    if (unit.size() > max_unit_bytes || !is_plain_text(unit)) return -EINVAL;
-    if (channels_.size() == max_channels) return -ENOSPC;
+    if (name.empty() || name.size() > max_name_bytes || !is_plain_text(name))
+        return refuse(-EINVAL, "declared a channel whose name is empty, too long or no plain text");
+    if (unit.size() > max_unit_bytes || !is_plain_text(unit))
+        return refuse(-EINVAL, "declared a channel whose unit is too long or no plain text");
+    if (channels_.size() == max_channels) return refuse(-ENOSPC, "declared more than 4096 channels");
     channels_.push_back({type, 0});
     const std::uint32_t index = outlet_.define({std::string(name), type, std::string(unit)});
     channel_index_.emplace(name, index);
@@ -95,10 +99,13 @@ std::int32_t Services::channel(const holdfast_channel* channel) {
 }
 
 std::int32_t Services::take_value(const holdfast_value& from, Value& to, std::size_t& size) {
-    if (from.channel >= channels_.size()) return -EINVAL;
+    if (from.channel >= channels_.size())
+        return refuse(-EINVAL, "emitted to a channel that it has not declared");
     KnownChannel& channel = channels_[from.channel];
-    if (channel.last_reading == reading_number_ || from.type != static_cast<std::uint32_t>(channel.type))
-        return -EINVAL;
+    if (channel.last_reading == reading_number_)
+        return refuse(-EINVAL, "emitted a reading that has a channel twice");
+    if (from.type != static_cast<std::uint32_t>(channel.type))
+        return refuse(-EINVAL, "emitted a value of another type than its channel's");
     channel.last_reading = reading_number_;
     to.channel = from.channel;
     to.type = channel.type;
@@ -117,17 +124,17 @@ std::int32_t Services::take_value(const holdfast_value& from, Value& to, std::si
             break;
     }
     const holdfast_string& text = from.as.string;
-    if (text.data == nullptr && text.length > 0) return -EINVAL;
-    if (text.length > max_string_bytes) return -EMSGSIZE;
+    if (text.data == nullptr && text.length > 0) return refuse(-EINVAL, "emitted a string that is NULL");
+    if (text.length > max_string_bytes) return refuse(-EMSGSIZE, "emitted a string of more than 64 KiB");
     to.string = text.length == 0 ? std::string_view() : std::string_view(text.data, text.length);
-    if (!is_utf8(to.string)) return -EINVAL;
+    if (!is_utf8(to.string)) return refuse(-EINVAL, "emitted a string that is not UTF-8");
     size += to.string.size();
     return 0;
 }
 
 std::int32_t Services::take_values(const holdfast_reading& reading, std::size_t& size) {
     if (reading.value_count == 0 || reading.value_count > channels_.size() || reading.values == nullptr)
-        return -EINVAL;
+        return refuse(-EINVAL, "emitted a reading with no value, or with more than there are channels");
     ++reading_number_;
     values_.resize(reading.value_count);
     for (std::uint32_t i = 0; i < reading.value_count; ++i)
@@ -137,12 +144,14 @@ std::int32_t Services::take_values(const holdfast_reading& reading, std::size_t&
 
 std::int32_t Services::take_tags(const holdfast_reading& reading, std::size_t& size) {
     tags_.clear();
-    if (reading.tag_count > max_tags || (reading.tag_count > 0 && reading.tags == nullptr)) return -EINVAL;
+    if (reading.tag_count > max_tags || (reading.tag_count > 0 && reading.tags == nullptr))
+        return refuse(-EINVAL, "emitted a reading with more than 64 tags");
     for (std::uint32_t i = 0; i < reading.tag_count; ++i) {
         const TagView tag{view(reading.tags[i].key), view(reading.tags[i].value)};
         if (tag.key.empty() || tag.key.size() > max_name_bytes || tag.value.size() > max_name_bytes)
-            return -EINVAL;
-        if (!is_plain_text(tag.key) || !is_plain_text(tag.value)) return -EINVAL;
+            return refuse(-EINVAL, "emitted a tag that is empty or too long");
+        if (!is_plain_text(tag.key) || !is_plain_text(tag.value))
+            return refuse(-EINVAL, "emitted a tag that is no plain text");
         tags_.push_back(tag);
         size += tag.key.size() + tag.value.size() + 2 * most_number_bytes;
     }
@@ -150,18 +159,25 @@ std::int32_t Services::take_tags(const holdfast_reading& reading, std::size_t& s
 }
 
 std::int32_t Services::emit(const holdfast_reading* reading) {
-    if (reading == nullptr || reading->size < sizeof(holdfast_reading)) return -EINVAL;
+    if (reading == nullptr || reading->size < sizeof(holdfast_reading))
+        return refuse(-EINVAL, "emitted a reading smaller than that of ABI 1");
     std::size_t size = most_head_bytes;
     if (const std::int32_t code = take_values(*reading, size); code != 0) return code;
     if (const std::int32_t code = take_tags(*reading, size); code != 0) return code;
-    if (size > frame::max_reading_bytes) return -EMSGSIZE;
+    if (size > frame::max_reading_bytes) return refuse(-EMSGSIZE, "emitted a reading of more than 96 KiB");
     const bool wall = reading->has_wall_time != 0;
-    if (!wall && reading->age_us < 0) return -EINVAL;
+    if (!wall && reading->age_us < 0)
+        return refuse(-EINVAL, "emitted a reading of the future: age_us is negative");
     const std::int64_t now = clock_.boot_us();
     const Reading taken{wall ? reading->wall_time_us : now - reading->age_us,
                         wall ? TimeBase::wall : TimeBase::boot, values_, tags_};
     outlet_.append(taken, size, now);
     return outlet_.connected() ? 0 : -EPIPE;
+}
+
+std::int32_t Services::refuse(std::int32_t code, const char* why) {
+    refusal_ = Refusal{code, why};
+    return code;
 }
 
 void Services::log(std::uint32_t level, std::string_view text) {

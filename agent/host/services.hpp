@@ -45,6 +45,12 @@ class Services {
     std::uint64_t errors() const { return errors_; }
     // Those counted since the last time, if any.
     std::optional<frame::Failed> take_errors() { return std::exchange(unreported_, std::nullopt); }
+    // The last channel or reading that was refused since the last time, if any.
+    struct Refusal {
+        std::int32_t code;
+        const char* why;
+    };
+    std::optional<Refusal> take_refusal() { return std::exchange(refusal_, std::nullopt); }
 
   private:
     static holdfast_host make_table(Services& services);
@@ -59,6 +65,7 @@ class Services {
                              const char** value_out) const;
     std::int32_t watch(std::int32_t fd, std::uint32_t events);
 
+    std::int32_t refuse(std::int32_t code, const char* why);
     const OptionValue* find_option(std::string_view key) const;
     // Fill values_ and tags_; add the most bytes they take to `size`.
     std::int32_t take_values(const holdfast_reading& reading, std::size_t& size);
@@ -87,6 +94,7 @@ class Services {
 
     std::uint64_t errors_ = 0;
     std::optional<frame::Failed> unreported_;
+    std::optional<Refusal> refusal_;
 };
 
 }  // namespace holdfast::host

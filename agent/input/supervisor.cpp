@@ -101,6 +101,7 @@ void Supervisor::started(MonoTime now) {
     phase_ = Phase::up;
     up_since_ = heard_ = now;
     ending_.clear();
+    crash_place_.clear();
     kill_ = out_of_memory_ = false;
     restarts_ += std::exchange(ever_started_, true) ? 1 : 0;
 }
@@ -115,6 +116,7 @@ void Supervisor::on_frame(const frame::FromHost& frame, MonoTime now) {
     if (const auto* missed = std::get_if<frame::Missed>(&frame)) on(*missed, now);
     if (const auto* failed = std::get_if<frame::OpenFailed>(&frame)) on(*failed);
     if (const auto* restarted = std::get_if<frame::Restarted>(&frame)) on(*restarted);
+    if (const auto* crashed = std::get_if<frame::Crashed>(&frame)) on(*crashed);
     if (const auto* finished = std::get_if<frame::Finished>(&frame)) on(*finished);
     if (const auto* readings = std::get_if<frame::Readings>(&frame)) on(*readings, now);
     if (std::holds_alternative<frame::Beat>(frame)) lives();
@@ -155,6 +157,10 @@ void Supervisor::on(const frame::Restarted& restarted) {
     say(LogLevel::debug, "started again what it reads from: " + restarted.reason);
 }
 
+void Supervisor::on(const frame::Crashed& crashed) {
+    crash_place_ = crashed.place;
+}
+
 void Supervisor::on(const frame::Finished&) {
     ending_ = "finished";
     next_ = Next::finished;
@@ -187,8 +193,10 @@ void Supervisor::broke_protocol(const std::string& what) {
 
 std::string Supervisor::end_in_words(int status) const {
     if (!ending_.empty()) return ending_;
-    if (WIFSIGNALED(status) && out_of_memory_) return describe_exit(status) + ": " + last_error_;
-    return describe_exit(status);
+    std::string words = describe_exit(status);
+    if (WIFSIGNALED(status) && !crash_place_.empty()) words += " in " + crash_place_;
+    if (WIFSIGNALED(status) && out_of_memory_) words += ": " + last_error_;
+    return words;
 }
 
 void Supervisor::exited(int status, MonoTime now) {

@@ -74,6 +74,7 @@ class Supervisor {
     void on(const frame::Missed& missed, MonoTime now);
     void on(const frame::OpenFailed& failed);
     void on(const frame::Restarted& restarted);
+    void on(const frame::Crashed& crashed);
     void on(const frame::Finished& finished);
     void on(const frame::Readings& readings, MonoTime now);
     void lives();
@@ -100,8 +101,9 @@ class Supervisor {
     MonoTime heard_{};
     bool paused_ = false;
     bool ever_started_ = false;
-    std::string ending_;  // why the host ends, when that is known before it does
-    bool kill_ = false;   // at the next tick
+    std::string crash_place_;  // as its host told it, dying
+    std::string ending_;       // why the host ends, when that is known before it does
+    bool kill_ = false;        // at the next tick
     bool out_of_memory_ = false;
     enum class Next { start_again, refused, finished } next_ = Next::start_again;  // once the host has ended
 

@@ -1,9 +1,8 @@
-#include "model/frame.hpp"
-
+// Encoding of frames.
 #include <bit>
-#include <limits>
 
-#include "base/utf8.hpp"
+#include "model/frame.hpp"
+#include "model/frame_tags.hpp"
 #include "model/wire.hpp"
 
 namespace holdfast {
@@ -32,17 +31,6 @@ std::string_view to_string(OptionType type) {
 
 namespace frame {
 namespace {
-
-// Enough for a path, a help line, a message; a longer message is cut by the sender.
-constexpr std::size_t max_text = 8 * 1024;
-// An option may be a script.
-constexpr std::size_t max_option_text = 64 * 1024;
-constexpr std::size_t max_items = 4096;
-constexpr std::uint64_t max_missed = std::numeric_limits<std::uint32_t>::max();
-
-constexpr std::uint8_t tag_describe = 'D', tag_configure = 'C', tag_description = 'd', tag_opened = 'O',
-                       tag_failed = 'F', tag_missed = 'M', tag_open_failed = 'X', tag_log = 'L',
-                       tag_beat = 'B', tag_restarted = 'S', tag_finished = 'E';
 
 // At most max_text bytes, ending with a whole character.
 std::string_view cut(std::string_view text) {
@@ -74,42 +62,6 @@ void put_value(std::string& out, const OptionValue& value) {
     }
 }
 
-// False when the bytes are no value (the cursor itself may be the one that failed).
-bool get_value(wire::Cursor& in, OptionValue& value) {
-    switch (in.byte()) {
-        case 0:
-            value = std::string(in.text(max_option_text));
-            return true;
-        case 1:
-            value = in.signed_varint();
-            return true;
-        case 2:
-            value = std::bit_cast<double>(in.varint());
-            return true;
-        case 3:
-            value = in.byte() != 0;
-            return true;
-        case 4: {
-            std::vector<std::string> list;
-            for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left)
-                list.emplace_back(in.text(max_option_text));
-            value = std::move(list);
-            return true;
-        }
-        case 5: {
-            Tags map;
-            for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
-                std::string key(in.text(max_option_text));
-                map.emplace_back(std::move(key), in.text(max_option_text));
-            }
-            value = std::move(map);
-            return true;
-        }
-        default:
-            return false;
-    }
-}
-
 void put_plugin(std::string& out, const PluginInfo& plugin) {
     wire::put_text(out, cut(plugin.name));
     wire::put_text(out, cut(plugin.version));
@@ -127,44 +79,6 @@ void put_plugin(std::string& out, const PluginInfo& plugin) {
     }
 }
 
-// What a host says goes to logs and status, as one line: bytes that are not UTF-8 and control characters get
-// no further.
-std::string get_message(wire::Cursor& in) {
-    std::string text(in.text(max_text));
-    const bool sound = is_utf8(text);
-    for (char& c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7F) c = ' ';
-        if (!sound && byte >= 0x80) c = '?';
-    }
-    return text;
-}
-
-bool get_plugin(wire::Cursor& in, PluginInfo& plugin) {
-    plugin.name = get_message(in);
-    plugin.version = get_message(in);
-    plugin.summary = get_message(in);
-    for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
-        OptionInfo option;
-        option.key = get_message(in);
-        const std::uint8_t type = in.byte();
-        if (type > static_cast<std::uint8_t>(OptionType::string_map)) return false;
-        option.type = static_cast<OptionType>(type);
-        const bool has_default = in.byte() != 0;
-        std::string default_text = get_message(in);
-        if (has_default) option.default_text = std::move(default_text);
-        option.help = get_message(in);
-        for (std::uint64_t choice = in.count(max_items); choice > 0 && in.ok(); --choice)
-            option.choices.push_back(get_message(in));
-        plugin.options.push_back(std::move(option));
-    }
-    return true;
-}
-
-Error damaged() {
-    return Error{Error::Kind::corrupt, "damaged frame between the agent and a plugin host"};
-}
-
 struct Encoder {
     std::string out;
     void operator()(const Describe& f) {
@@ -173,6 +87,15 @@ struct Encoder {
     }
     void operator()(const Configure& f) {
         wire::put_byte(out, tag_configure);
+        put_configuration(f);
+    }
+    void operator()(const Exercise& f) {
+        wire::put_byte(out, tag_exercise);
+        wire::put_varint(out, f.rounds);
+        wire::put_varint(out, f.samples);
+        put_configuration(f.configuration);
+    }
+    void put_configuration(const Configure& f) {
         wire::put_text(out, f.plugin_path);
         wire::put_text(out, f.sensor_root);
         wire::put_signed(out, f.interval_us);
@@ -217,14 +140,24 @@ struct Encoder {
         wire::put_byte(out, tag_restarted);
         wire::put_text(out, cut(f.reason));
     }
+    void operator()(const Crashed& f) {
+        wire::put_byte(out, tag_crashed);
+        wire::put_text(out, cut(f.place));
+    }
+    void operator()(const Round& f) {
+        wire::put_byte(out, tag_round);
+        wire::put_signed(out, f.open_code);
+        wire::put_signed(out, f.sample_code);
+        for (const std::uint64_t number :
+             {std::uint64_t{f.samples}, std::uint64_t{f.threads}, std::uint64_t{f.descriptors},
+              std::uint64_t{f.children}, f.heap_bytes, f.data_bytes})
+            wire::put_varint(out, number);
+        wire::put_byte(out, f.threw ? 1 : 0);
+        wire::put_text(out, cut(f.said));
+        wire::put_text(out, cut(f.refusal));
+    }
     void operator()(const Finished&) { wire::put_byte(out, tag_finished); }
 };
-
-LogLevel clamp_level(std::uint8_t level) {
-    if (level <= 3) return LogLevel::error;
-    if (level == 4) return LogLevel::warning;
-    return level <= 6 ? LogLevel::info : LogLevel::debug;
-}
 
 }  // namespace
 
@@ -240,92 +173,16 @@ std::string encode(const FromHost& frame) {
     return std::move(encoder.out);
 }
 
-Result<ToHost> decode_to_host(std::string_view bytes) {
-    wire::Cursor in(bytes);
-    switch (in.byte()) {
-        case tag_describe: {
-            Describe frame{std::string(in.text(max_text))};
-            if (!in.ok() || !in.empty()) return damaged();
-            return ToHost(std::move(frame));
-        }
-        case tag_configure: {
-            Configure frame;
-            frame.plugin_path = in.text(max_text);
-            frame.sensor_root = in.text(max_text);
-            frame.interval_us = in.signed_varint();
-            for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
-                Option& option = frame.options.emplace_back();
-                option.key = in.text(max_text);
-                if (!get_value(in, option.value)) return damaged();
-            }
-            if (!in.ok() || !in.empty()) return damaged();
-            return ToHost(std::move(frame));
-        }
-        default:
-            return damaged();
-    }
-}
-
-Result<FromHost> decode_from_host(std::string_view bytes) {
-    wire::Cursor in(bytes);
-    FromHost frame;
-    bool sound = true;
-    switch (in.byte()) {
-        case tag_description: {
-            Description description;
-            sound = get_plugin(in, description.plugin);
-            frame = std::move(description);
-            break;
-        }
-        case tag_opened:
-            frame = Opened{};
-            break;
-        case readings_tag:
-            frame = Readings{in.bytes(in.left())};
-            break;
-        case tag_failed: {
-            Failed failed;
-            failed.code = static_cast<std::int32_t>(in.signed_varint());
-            failed.count = static_cast<std::uint32_t>(in.varint());
-            failed.text = get_message(in);
-            frame = std::move(failed);
-            break;
-        }
-        case tag_missed: {
-            const Missed missed{static_cast<std::uint32_t>(in.count(max_missed))};
-            sound = missed.count > 0;
-            frame = missed;
-            break;
-        }
-        case tag_open_failed: {
-            OpenFailed failed;
-            failed.code = static_cast<std::int32_t>(in.signed_varint());
-            failed.final = in.byte() != 0;
-            failed.text = get_message(in);
-            frame = std::move(failed);
-            break;
-        }
-        case tag_log: {
-            LogLine line;
-            line.level = clamp_level(in.byte());
-            line.text = get_message(in);
-            frame = std::move(line);
-            break;
-        }
-        case tag_beat:
-            frame = Beat{};
-            break;
-        case tag_restarted:
-            frame = Restarted{get_message(in)};
-            break;
-        case tag_finished:
-            frame = Finished{};
-            break;
-        default:
-            sound = false;
-    }
-    if (!sound || !in.ok() || !in.empty()) return damaged();
-    return frame;
+std::string_view encode_crashed(std::string_view place, CrashedBuffer& buffer) {
+    const std::string_view text = place.substr(0, 256);
+    std::size_t size = 0;
+    buffer[size++] = static_cast<char>(tag_crashed);
+    // The text's length as a varint of one or two bytes.
+    const bool two = text.size() > 0x7F;
+    buffer[size++] = static_cast<char>((text.size() & 0x7F) | (two ? 0x80U : 0U));
+    if (two) buffer[size++] = static_cast<char>(text.size() >> 7U);
+    text.copy(buffer.data() + size, text.size());
+    return {buffer.data(), size + text.size()};
 }
 
 }  // namespace frame

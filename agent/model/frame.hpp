@@ -4,6 +4,7 @@
 // The host is not trusted: decode_* checks everything and fails with Error::Kind::corrupt.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,7 +36,14 @@ struct Configure {
     std::int64_t interval_us = 0;
     Options options;
 };
-using ToHost = std::variant<Describe, Configure>;
+// For the contract tests of plugins: the host opens, samples and closes the plugin `rounds` times, tells of
+// each with a Round, and exits.
+struct Exercise {
+    Configure configuration;
+    std::uint32_t rounds = 1;
+    std::uint32_t samples = 1;  // a round
+};
+using ToHost = std::variant<Describe, Configure, Exercise>;
 
 // --- host to daemon
 // Answer to Describe; the host then exits.
@@ -78,10 +86,28 @@ struct Beat {};
 struct Restarted {
     std::string reason;
 };
+// The host is about to die of a signal; where in the plugin it happened: "Probe::sample (probe.so+0x1a2b)".
+struct Crashed {
+    std::string place;
+};
+// A round of an Exercise is over: what the plugin answered, and what the host has after its close.
+struct Round {
+    std::int32_t open_code = 0;    // as the plugin returned it
+    std::int32_t sample_code = 0;  // of sample or ready; the first that was neither 0 nor -EAGAIN, if any
+    std::uint32_t samples = 0;
+    std::uint32_t threads = 0;  // while it was open
+    std::uint32_t descriptors = 0;
+    std::uint32_t children = 0;
+    std::uint64_t heap_bytes = 0;  // given out by malloc
+    std::uint64_t data_bytes = 0;  // what the memory limit bounds
+    bool threw = false;
+    std::string said;     // of its first failure; may be empty
+    std::string refusal;  // why a channel or reading was refused; else empty
+};
 // The plugin has nothing more to say; the host exits with 0 after it.
 struct Finished {};
 using FromHost = std::variant<Description, Opened, Readings, Failed, Missed, OpenFailed, LogLine, Beat,
-                              Restarted, Finished>;
+                              Restarted, Crashed, Round, Finished>;
 
 std::string encode(const ToHost& frame);
 std::string encode(const FromHost& frame);
@@ -91,5 +117,9 @@ Result<FromHost> decode_from_host(std::string_view bytes);
 // The first byte of a Readings frame, so that a host can build one in place: put_byte(readings_tag), then the
 // segment.
 inline constexpr std::uint8_t readings_tag = 'R';
+
+// A Crashed frame made in place, for a signal handler: nothing is allocated. `place` is cut to 256 bytes.
+using CrashedBuffer = std::array<char, 260>;
+std::string_view encode_crashed(std::string_view place, CrashedBuffer& buffer);
 
 }  // namespace holdfast::frame

@@ -49,6 +49,7 @@ class Agent:
         self.log_path = os.path.join(directory, "agent.log")
         os.makedirs(self.state_dir, exist_ok=True)
         os.makedirs(self.runtime_dir, exist_ok=True)
+        self.plugin_dir = None  # the build tree's
         self.process = None
         self.configure(config)
 
@@ -57,7 +58,8 @@ class Agent:
             file.write(config if isinstance(config, str) else to_toml(config))
 
     def places(self):
-        return ["--config", self.config_file, "--state-dir", self.state_dir, "--runtime-dir", self.runtime_dir]
+        plugins = ["--plugin-dir", self.plugin_dir] if self.plugin_dir else []
+        return ["--config", self.config_file, "--state-dir", self.state_dir, "--runtime-dir", self.runtime_dir, *plugins]
 
     def start(self, environment=None):
         with open(self.log_path, "ab") as log:

@@ -7,7 +7,7 @@ import tempfile
 from agent import HOLDFAST
 from case import EndToEnd
 
-COMMANDS = ("run", "check", "test", "status", "plugins", "buffer", "listen", "version")
+COMMANDS = ("run", "check", "test", "status", "discover", "plugins", "plugin-test", "buffer", "listen", "version")
 
 
 def holdfast(*arguments):
@@ -171,6 +171,8 @@ class Looking(EndToEnd):
         self.assertEqual(done.returncode, 0, done.stderr)
         for word in ("a", "value.0", "value.1", "b", "run"):
             self.assertIn(word, done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^a \(simulator\)\n  CHANNEL +VALUE +UNIT +AGE\n")
+        self.assertRegex(done.stdout, r"(?m)^  n +0 +\d+\.\d{3} s$")
         only = agent.command("test", "b")
         self.assertEqual(only.returncode, 0)
         self.assertNotIn("value.0", only.stdout)

@@ -27,6 +27,11 @@ Options all_types() {
             {"map", Tags{{"k", "v"}, {"l", ""}}}};
 }
 
+Round sample_round() {
+    return {
+        -19, -5, 3, 1, 7, 2, 1ULL << 40U, 300'000, true, "no answer", "emitted a string that is not UTF-8"};
+}
+
 std::vector<std::string> one_of_each_from_host() {
     return {encode(FromHost(Description{sample_plugin()})),
             encode(FromHost(Opened{})),
@@ -37,6 +42,8 @@ std::vector<std::string> one_of_each_from_host() {
             encode(FromHost(LogLine{LogLevel::warning, "größer"})),
             encode(FromHost(Beat{})),
             encode(FromHost(Restarted{"exited"})),
+            encode(FromHost(Crashed{"f (p.so+0x1)"})),
+            encode(FromHost(sample_round())),
             encode(FromHost(Finished{}))};
 }
 
@@ -66,6 +73,32 @@ TEST(FrameToHost, GivesBackConfigureWithEveryTypeOfOption) {
     EXPECT_EQ(configure.options, all_types());
 }
 
+TEST(FrameToHost, GivesBackExercise) {
+    const auto decoded =
+        decode_to_host(encode(ToHost(Exercise{{"/p.so", "", 1'000'000, all_types()}, 200, 3})));
+    ASSERT_TRUE(decoded);
+    const auto& exercise = std::get<Exercise>(*decoded);
+    EXPECT_EQ(exercise.rounds, 200U);
+    EXPECT_EQ(exercise.samples, 3U);
+    EXPECT_EQ(exercise.configuration.plugin_path, "/p.so");
+    EXPECT_EQ(exercise.configuration.options, all_types());
+}
+
+TEST(FrameFromHost, GivesBackARound) {
+    const Round round = from_host(sample_round());
+    EXPECT_EQ(round.open_code, -19);
+    EXPECT_EQ(round.sample_code, -5);
+    EXPECT_EQ(round.samples, 3U);
+    EXPECT_EQ(round.threads, 1U);
+    EXPECT_EQ(round.descriptors, 7U);
+    EXPECT_EQ(round.children, 2U);
+    EXPECT_EQ(round.heap_bytes, 1ULL << 40U);
+    EXPECT_EQ(round.data_bytes, 300'000U);
+    EXPECT_TRUE(round.threw);
+    EXPECT_EQ(round.said, "no answer");
+    EXPECT_EQ(round.refusal, "emitted a string that is not UTF-8");
+}
+
 TEST(FrameFromHost, GivesBackADescription) {
     const PluginInfo plugin = from_host(Description{sample_plugin()}).plugin;
     EXPECT_EQ(plugin.name, "simulator");
@@ -93,6 +126,7 @@ TEST(FrameFromHost, GivesBackWhatHappened) {
     EXPECT_FALSE(from_host(OpenFailed{22, false, "x"}).final);
     EXPECT_EQ(from_host(LogLine{LogLevel::debug, "x"}).level, LogLevel::debug);
     EXPECT_EQ(from_host(Restarted{"exited"}).reason, "exited");
+    EXPECT_EQ(from_host(Crashed{"f (p.so+0x1)"}).place, "f (p.so+0x1)");
     from_host(Opened{});
     from_host(Beat{});
     from_host(Finished{});
@@ -103,6 +137,15 @@ TEST(FrameFromHost, RefusesMissedSamplesThatAreNoneOrMoreThanItHolds) {
     std::string bytes = "M";
     wire::put_varint(bytes, 0x1'0000'0000);
     EXPECT_FALSE(decode_from_host(bytes));
+}
+
+TEST(FrameFromHost, MakesACrashedFrameInPlaceAsItWouldElsewhere) {
+    CrashedBuffer buffer;
+    for (const std::size_t size : {0U, 1U, 127U, 128U, 256U})
+        EXPECT_EQ(encode_crashed(std::string(size, 'x'), buffer),
+                  encode(FromHost(Crashed{std::string(size, 'x')})));
+    EXPECT_EQ(encode_crashed(std::string(9999, 'x'), buffer),
+              encode(FromHost(Crashed{std::string(256, 'x')})));
 }
 
 TEST(FrameFromHost, StartsReadingsWithTheirTag) {

@@ -69,12 +69,19 @@ void append_line(const std::string& path, const std::string& line) {
     std::ofstream(path, std::ios::app) << line << '\n';
 }
 
-[[noreturn]] void segfault() {
-    ::raise(SIGSEGV);
-    std::abort();
+// Not inlined, as its name is looked for in what is said of the crash; one the kernel finds, not one sent.
+[[gnu::noinline]] void segfault() {
+    volatile int* volatile nowhere = nullptr;
+    *nowhere = 1;
 }
 
-void leak() {
+// Until the stack is used up.
+[[gnu::noinline]] int recurse(volatile int* depth) {
+    volatile int deeper = *depth + 1;
+    return deeper == 0 ? 0 : recurse(&deeper) + deeper;
+}
+
+[[gnu::noinline]] void leak() {
     for (;;) {
         auto* more = static_cast<volatile char*>(std::malloc(64 * 1024));
         for (std::size_t i = 0; i < 64 * 1024; i += 1024)
@@ -92,6 +99,28 @@ void start_family(const std::string& path) {
     if (grandchild > 0) append_line(path, std::to_string(::getpid()));
     for (;;)
         ::pause();
+}
+
+// As fast as they are taken, and never back to the host.
+std::int32_t flood(Rogue& rogue) {
+    for (;;)
+        if (const std::int32_t code = emit_count(rogue); code != 0) return code;
+}
+
+// The type of n is another one each time.
+std::int32_t change_type(Rogue& rogue) {
+    const holdfast_channel n{sizeof n, rogue.samples % 2 == 0 ? HOLDFAST_F64 : HOLDFAST_STRING, "n", ""};
+    return rogue.host->channel(rogue.host, &n);
+}
+
+// Ever more of them.
+std::int32_t add_channels(Rogue& rogue) {
+    for (int i = 0; i < 1000; ++i) {
+        const std::string name = "more." + std::to_string(rogue.samples++);
+        const holdfast_channel more{sizeof more, HOLDFAST_I64, name.c_str(), ""};
+        if (const std::int32_t code = rogue.host->channel(rogue.host, &more); code < 0) return code;
+    }
+    return 0;
 }
 
 std::int32_t open(const holdfast_host* host, void** instance) {
@@ -113,7 +142,7 @@ std::int32_t open(const holdfast_host* host, void** instance) {
     return 0;
 }
 
-std::int32_t sample_badly(Rogue& rogue) {
+[[gnu::noinline]] std::int32_t sample_badly(Rogue& rogue) {
     const std::string& deed = rogue.deed;
     if (deed == "throw") throw std::runtime_error("out of luck");
     if (deed == "throw_int") throw 7;
@@ -122,6 +151,10 @@ std::int32_t sample_badly(Rogue& rogue) {
     if (deed == "exit_at_once") ::_exit(0);
     if (deed == "abort") std::abort();
     if (deed == "segfault") segfault();
+    if (deed == "overflow_stack") {
+        volatile int depth = 0;
+        return recurse(&depth);
+    }
     if (deed == "leak") leak();
     if (deed == "nan") {
         const holdfast_value v[] = {number(rogue.f, std::nan("")), count(rogue.n, 1)};
@@ -129,6 +162,10 @@ std::int32_t sample_badly(Rogue& rogue) {
     }
     if (deed == "not_utf8") return emit_text(rogue, "caf\xE9");
     if (deed == "huge") return emit_text(rogue, std::string(70 * 1024, 'x'));
+    if (deed == "enormous") return emit_text(rogue, std::string(10 * 1024 * 1024, 'x'));
+    if (deed == "change_type") return change_type(rogue);
+    if (deed == "add_channels") return add_channels(rogue);
+    if (deed == "flood") return flood(rogue);
     if (deed == "undeclared") {
         const holdfast_value v = count(99, 1);
         return emit(rogue, &v, 1);
