@@ -208,7 +208,7 @@ void InputStream::conclude(int status) {
 void InputStream::pause() {
     if (std::exchange(paused_, true)) return;
     readable_.reset();
-    supervisor_.pause();
+    supervisor_.pause(context_.clock.now());
 }
 
 void InputStream::resume() {

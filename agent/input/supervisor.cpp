@@ -236,13 +236,14 @@ void Supervisor::fail(std::string what, MonoTime now) {
         say(LogLevel::debug, last_error_ + again);
 }
 
-void Supervisor::pause() {
+void Supervisor::pause(MonoTime now) {
     paused_ = true;
+    paused_at_ = now;
 }
 
 void Supervisor::resume(MonoTime now) {
     paused_ = false;
-    heard_ = now;
+    heard_ += now - std::max(paused_at_, heard_);
     last_resumed_ = now;
 }
 

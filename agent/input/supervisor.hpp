@@ -49,8 +49,9 @@ class Supervisor {
     // It ended. Everything that it had sent has been taken in.
     void exited(int status, MonoTime now);
 
-    // Nothing is read from the host meanwhile, so its silence means nothing.
-    void pause();
+    // Nothing is read from the host meanwhile, so that this time does not count for its silence; what was
+    // before does, or a host that hangs would be left alone by a buffer that is full every now and then.
+    void pause(MonoTime now);
     void resume(MonoTime now);
     // The agent ends this input: its exit is no failure, and it is not started
     // again.
@@ -100,6 +101,7 @@ class Supervisor {
     MonoTime up_since_{};
     MonoTime heard_{};
     bool paused_ = false;
+    MonoTime paused_at_{};
     bool ever_started_ = false;
     std::string crash_place_;  // as its host told it, dying
     std::string ending_;       // why the host ends, when that is known before it does

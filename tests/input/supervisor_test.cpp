@@ -125,13 +125,25 @@ TEST_F(SupervisorTest, TakesAnyFrameAsASignOfLife) {
 
 TEST_F(SupervisorTest, DoesNotHoldAPausedHostToItsDeadline) {
     start();
-    supervisor_.pause();
+    supervisor_.pause(clock_.now());
     clock_.advance(1h);
     EXPECT_EQ(tick(), Action::none);
     supervisor_.resume(clock_.now());
     EXPECT_EQ(tick(), Action::none);
     clock_.advance(12s);
     EXPECT_EQ(tick(), Action::kill);
+}
+
+TEST_F(SupervisorTest, KillsAHostThatIsStuckWhilePausesComeAndGo) {
+    start();
+    int seconds = 0;
+    while (tick() == Action::none && ++seconds < 100) {
+        supervisor_.pause(clock_.now());
+        clock_.advance(1s);
+        supervisor_.resume(clock_.now());
+        clock_.advance(1s);
+    }
+    EXPECT_EQ(seconds, 12) << "seconds in which it could have been heard";
 }
 
 TEST_F(SupervisorTest, HasFailedAfterFiveFailuresInARowAndIsTriedEveryFiveMinutes) {
@@ -283,7 +295,7 @@ TEST_F(SupervisorTest, SaysNothingOfASampleMissedNowAndThenWithAShortInterval) {
 
 TEST_F(SupervisorTest, SaysOfSamplesMissedThroughAPauseThatThereWasNoRoom) {
     start();
-    supervisor_.pause();
+    supervisor_.pause(clock_.now());
     clock_.advance(10min);
     supervisor_.resume(clock_.now());
     hear(frame::Missed{599});
