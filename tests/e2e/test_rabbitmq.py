@@ -30,7 +30,7 @@ class RabbitMqTest(EndToEnd):
             except AssertionError as error:
                 print(f"{node.name}: {error}", flush=True)
                 return None
-        subscriber = wait_until(subscribed, f"the collector subscribed at {node.name}", timeout=60)
+        subscriber = wait_until(subscribed, f"the collector subscribed at {node.name}", timeout=150)
         self.addCleanup(subscriber.stop)
         return subscriber
 
