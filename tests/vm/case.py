@@ -104,6 +104,8 @@ class RunningAgent:
         def holds():
             nonlocal seen
             status = self.status()
+            if not status and self.machine.command(f"systemctl is-active {self.unit}").code != 0:
+                raise AssertionError(f"the agent ended: {self.log()}")
             seen = {entry["name"]: entry for entry in status["inputs"]} if status else seen
             return seen if seen and condition(seen) else None
         return wait_until(holds, lambda: f"{what}; last seen: {seen}; log: {self.log()}", TIMEOUT, 0.5)

@@ -5,7 +5,7 @@ from shared_machine import HOLDFAST
 
 INPUTS = {
     "host": ("system", {}),
-    "board": ("hwmon", {}),
+    "board": ("hwmon", {"chips": ["!w1_slave_temp"]}),  # each of its reads takes a conversion of 0.75 s
     "heating": ("w1", {}),
     "adc": ("iio", {"devices": ["board"]}),
     "doors": ("gpio", {"lines": {"door": "door edges", "water": "vm-test:5 counter"}}),
@@ -20,7 +20,7 @@ class AllInputs(InVirtualMachine):
         bus = self.machine.run("i2cdetect -l | sed -n 's/^i2c-\\([0-9]*\\).*SMBus stub driver.*/\\1/p'").strip()
         self.machine.run(f"i2cset -y {bus} 0x4f 0x10 0x1234 w")
         INPUTS["bus"][1]["bus"] = bus
-        self.inputs = [{"name": name, "plugin": plugin, "interval": "5s", "options": options}
+        self.inputs = [{"name": name, "plugin": plugin, "interval": "30s", "options": options}
                        for name, (plugin, options) in INPUTS.items()]
 
     def test_holdfast_test_prints_a_sample_of_each(self):
@@ -38,8 +38,8 @@ class AllInputs(InVirtualMachine):
 
     def test_they_run_side_by_side_without_an_error(self):
         agent = self.run_agent(*self.inputs)
-        entries = agent.wait_inputs(lambda inputs: all(entry["readings"] >= 3 for entry in inputs.values()), "three of each")
+        entries = agent.wait_inputs(lambda inputs: all(entry["readings"] >= 2 for entry in inputs.values()), "two of each")
         for name, entry in entries.items():
             self.assertEqual((entry["state"], entry["errors"], entry["restarts"]), ("running", 0, 0), f"{name}: {entry}")
         for name in INPUTS:
-            self.assertGreaterEqual(len(agent.readings(name)), 3, name)
+            self.assertGreaterEqual(len(agent.readings(name)), 2, name)

@@ -6,7 +6,7 @@ FIRST, SECOND = "28-00000000b001", "28-00000000b002"
 
 class W1(InVirtualMachine):
     def w1(self, **options):
-        return {"name": "it", "plugin": "w1", "interval": "5s", "options": {"retries": 0, **options}}
+        return {"name": "it", "plugin": "w1", "interval": "10s", "options": {"retries": 0, **options}}
 
     def run_until_error(self, text):
         """The readings until there was an error with this text."""
