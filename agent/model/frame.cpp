@@ -1,6 +1,7 @@
 // Encoding of frames.
 #include <bit>
 
+#include "base/utf8.hpp"
 #include "model/frame.hpp"
 #include "model/frame_tags.hpp"
 #include "model/wire.hpp"
@@ -34,11 +35,7 @@ namespace {
 
 // At most max_text bytes, ending with a whole character.
 std::string_view cut(std::string_view text) {
-    if (text.size() <= max_text) return text;
-    std::size_t length = max_text;
-    while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80)
-        --length;
-    return text.substr(0, length);
+    return first_bytes(text, max_text);
 }
 
 void put_value(std::string& out, const OptionValue& value) {

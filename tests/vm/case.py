@@ -65,7 +65,7 @@ class InVirtualMachine(unittest.TestCase):
                 "batch": {"max_delay": "100ms", "timestamp_unit": "us"}, "input": list(inputs)}
 
     def sample(self, *inputs):
-        path = f"/root/{self.id()}.toml"
+        path = f"/srv/{self.id()}.toml"
         self.machine.write(path, to_toml(self.config(*inputs)))
         return Sampled(self.machine.command(f"{HOLDFAST} test --json --config {path}", TIMEOUT))
 
@@ -87,7 +87,7 @@ class RunningAgent:
     def __init__(self, machine, name, config):
         self.machine = machine
         self.unit = f"agent-{name}".replace("_", "-")
-        directory = f"/root/{self.unit}"
+        directory = f"/srv/{self.unit}"
         self.places = f"--config {directory}/holdfast.toml --state-dir {directory} --runtime-dir {directory}"
         machine.run(f"rm -rf {directory} && mkdir {directory}")
         machine.write(f"{directory}/holdfast.toml", to_toml(config))

@@ -32,5 +32,5 @@ class GpioChip:
         self.machine.run(f"echo pull-{direction} >{self.pull_file(line)}")
 
     def pulse(self, line, pulses, period_us):
-        self.machine.write("/root/pulses.py", PULSES)
-        self.machine.run(f"python3 /root/pulses.py {self.pull_file(line)} {pulses} {period_us * 1000}", 600)
+        self.machine.write("/srv/pulses.py", PULSES)
+        self.machine.run(f"python3 /srv/pulses.py {self.pull_file(line)} {pulses} {period_us * 1000}", 600)

@@ -32,7 +32,7 @@ class AllInputs(InVirtualMachine):
             self.assertIn(channel, sampled.values[name])
             if value is not None:
                 self.assertEqual(sampled.values[name][channel], value, channel)
-        table = self.machine.run(f"{HOLDFAST} test --config /root/{self.id()}.toml", TIMEOUT)
+        table = self.machine.run(f"{HOLDFAST} test --config /srv/{self.id()}.toml", TIMEOUT)
         self.assertRegex(table, r"lm75\.temp1 +25\.5 Cel")
         self.assertRegex(table, r"temperature\.28-00000000b001 +21\.5 Cel")
 
