@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "base/backoff.hpp"
 #include "base/json_writer.hpp"
@@ -77,16 +78,19 @@ End print_messages(Connection& connection, const Arguments& arguments, long& pri
     return End::done;
 }
 
-// The first server that can be reached, subscribed to; false when there is none.
+// The first server that can be reached, subscribed to; false when there is none. A failure is told unless it
+// was the last that was.
 bool subscribe(Connection& connection, const BrokerConfig& broker, const std::vector<std::string>& filters,
-               int qos, bool tell) {
+               int qos, std::string& told) {
     for (const Server& server : broker.servers) {
         const auto failure = connection.open(server);
         if (!failure) {
             connection.subscribe(filters, qos);
             return true;
         }
-        if (tell) std::fprintf(stderr, "holdfast: %s: %s\n", server.url.c_str(), failure->text.c_str());
+        const std::string text = server.url + ": " + failure->text;
+        if (text == std::exchange(told, text)) continue;
+        std::fprintf(stderr, "holdfast: %s\n", text.c_str());
     }
     return false;
 }
@@ -113,16 +117,18 @@ int listen(const Arguments& arguments) {
     const std::vector<std::string> filters =
         arguments.operands.empty() ? own_filters(*loaded.config) : arguments.operands;
     Connection connection(broker, client_id_beside(broker, "-listen-"), log);
-    if (!subscribe(connection, broker, filters, arguments.qos, true)) return failed;
+    std::string told;
+    if (!subscribe(connection, broker, filters, arguments.qos, told)) return failed;
     Backoff backoff(longest_wait / 4, longest_wait, std::random_device{}());
     for (long printed = 0;;) {
         const End end = print_messages(connection, arguments, printed);
         if (end == End::done) connection.close();
         if (end != End::lost) return end == End::done ? done : failed;
         backoff.reset();
+        told.clear();
         do
             std::this_thread::sleep_for(backoff.next(least_wait));
-        while (!subscribe(connection, broker, filters, arguments.qos, false));
+        while (!subscribe(connection, broker, filters, arguments.qos, told));
     }
 }
 

@@ -96,6 +96,22 @@ bool get_configuration(wire::Cursor& in, Configure& frame) {
     return true;
 }
 
+Failed get_failed(wire::Cursor& in) {
+    Failed failed;
+    failed.code = static_cast<std::int32_t>(in.signed_varint());
+    failed.count = static_cast<std::uint32_t>(in.varint());
+    failed.text = get_message(in);
+    return failed;
+}
+
+OpenFailed get_open_failed(wire::Cursor& in) {
+    OpenFailed failed;
+    failed.code = static_cast<std::int32_t>(in.signed_varint());
+    failed.final = in.byte() != 0;
+    failed.text = get_message(in);
+    return failed;
+}
+
 Round get_round(wire::Cursor& in) {
     Round round;
     round.open_code = static_cast<std::int32_t>(in.signed_varint());
@@ -160,28 +176,18 @@ Result<FromHost> decode_from_host(std::string_view bytes) {
         case readings_tag:
             frame = Readings{in.bytes(in.left())};
             break;
-        case tag_failed: {
-            Failed failed;
-            failed.code = static_cast<std::int32_t>(in.signed_varint());
-            failed.count = static_cast<std::uint32_t>(in.varint());
-            failed.text = get_message(in);
-            frame = std::move(failed);
+        case tag_failed:
+            frame = get_failed(in);
             break;
-        }
         case tag_missed: {
             const Missed missed{static_cast<std::uint32_t>(in.count(most_u32))};
             sound = missed.count > 0;
             frame = missed;
             break;
         }
-        case tag_open_failed: {
-            OpenFailed failed;
-            failed.code = static_cast<std::int32_t>(in.signed_varint());
-            failed.final = in.byte() != 0;
-            failed.text = get_message(in);
-            frame = std::move(failed);
+        case tag_open_failed:
+            frame = get_open_failed(in);
             break;
-        }
         case tag_log: {
             LogLine line;
             line.level = clamp_level(in.byte());
