@@ -41,20 +41,18 @@ Capture::Capture(plugin::Host host, sensors::SensorFiles& files, const IioDevice
         bytes_.resize(layout_.bytes * std::min(most_scans_, most));
     } catch (...) {
         if (configured_) setup_.stop();
-        ::close(fd_);
         throw;
     }
 }
 
 Capture::~Capture() {
     if (configured_) setup_.stop();
-    ::close(fd_);
 }
 
 void Capture::open_device() {
     const std::string path = files_.path({"/dev/", device_.number});
-    fd_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd_ >= 0) return;
+    fd_ = device::Fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (fd_.get() >= 0) return;
     const int error = errno;
     const char* advice = "";
     if (error == EBUSY) advice = ": another program has it open";
@@ -100,7 +98,7 @@ void Capture::make_outputs(const sensors::Patterns& channels) {
 }
 
 void Capture::take() {
-    const ssize_t got = ::read(fd_, bytes_.data() + held_, bytes_.size() - held_);
+    const ssize_t got = ::read(fd_.get(), bytes_.data() + held_, bytes_.size() - held_);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got == 0 || (got < 0 && errno == ENODEV)) plugin::fail(ENODEV, device_.word + ": the device is gone");
     if (got < 0) plugin::fail(errno, files_.path({"/dev/", device_.number}) + ": " + ::strerror(errno));

@@ -11,6 +11,7 @@
 
 #include "buffer_setup.hpp"
 #include "device.hpp"
+#include "device/fd.hpp"
 #include "scan.hpp"
 #include "timestamps.hpp"
 
@@ -27,7 +28,7 @@ class Capture {
     // Ends the capture, where it was set up here.
     ~Capture();
 
-    int fd() const { return fd_; }
+    int fd() const { return fd_.get(); }
     const std::string& number() const { return device_.number; }
     // Takes what the kernel holds, up to as much as it can hold, and emits a reading a scan. Throws ENODEV
     // when the device is gone.
@@ -51,7 +52,7 @@ class Capture {
     bool configured_;
     Clock clock_;
     BufferSetup setup_;
-    int fd_ = -1;
+    device::Fd fd_;
 
     ScanLayout layout_;
     std::vector<Output> outputs_;
