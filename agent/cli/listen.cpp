@@ -78,21 +78,20 @@ End print_messages(Connection& connection, const Arguments& arguments, long& pri
     return End::done;
 }
 
-// The first server that can be reached, subscribed to; false when there is none. A failure is told unless it
-// was the last that was.
+// The first server that can be reached, subscribed to; false when there is none. Failures are told unless they
+// are those that were told last.
 bool subscribe(Connection& connection, const BrokerConfig& broker, const std::vector<std::string>& filters,
                int qos, std::string& told) {
-    for (const Server& server : broker.servers) {
-        const auto failure = connection.open(server);
-        if (!failure) {
-            connection.subscribe(filters, qos);
-            return true;
-        }
-        const std::string text = server.url + ": " + failure->text;
-        if (text == std::exchange(told, text)) continue;
-        std::fprintf(stderr, "holdfast: %s\n", text.c_str());
-    }
-    return false;
+    std::string failures;
+    const bool reached =
+        std::any_of(broker.servers.begin(), broker.servers.end(), [&](const Server& server) {
+            const auto failure = connection.open(server);
+            if (failure) failures += "holdfast: " + server.url + ": " + failure->text + "\n";
+            return !failure;
+        });
+    if (failures != std::exchange(told, failures)) std::fputs(failures.c_str(), stderr);
+    if (reached) connection.subscribe(filters, qos);
+    return reached;
 }
 
 }  // namespace

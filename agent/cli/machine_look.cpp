@@ -17,7 +17,7 @@ using Lines = std::vector<std::string>;
 // Fit for a comment of TOML: one line of UTF-8 without control characters, of bounded length.
 std::string plain(std::string text) {
     constexpr std::size_t longest = 120;
-    if (text.size() > longest) text.resize(longest);
+    text.resize(first_bytes(text, longest).size());
     const bool sound = is_utf8(text);
     for (char& c : text) {
         const auto byte = static_cast<unsigned char>(c);
