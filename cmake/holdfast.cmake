@@ -62,7 +62,6 @@ function(holdfast_library name)
         target_link_libraries(holdfast_${name} PUBLIC holdfast_${link})
     endforeach()
     target_link_libraries(holdfast_${name} PRIVATE ${arg_PRIVATE_LINKS})
-    holdfast_precompile(holdfast_${name} holdfast_base <chrono> <functional> <map> <memory> <optional> <string> <vector> <tl/expected.hpp>)
 endfunction()
 
 # holdfast_small(TARGET...): built for size, since it is not on the way of each reading; what an installation takes is promised.
