@@ -71,6 +71,20 @@ function(holdfast_small)
     endforeach()
 endfunction()
 
+# holdfast_without_exceptions(TARGET...): nothing in them throws or catches, for what can fail there returns a Result; and what the
+# library throws at them, for want of memory, ends the process either way. So they need no code for the case, nor tables to find it by.
+function(holdfast_without_exceptions)
+    foreach(target IN LISTS ARGN)
+        target_compile_options(${target} PRIVATE -fno-exceptions
+            $<$<NOT:$<CONFIG:Debug>>:-fno-unwind-tables> $<$<NOT:$<CONFIG:Debug>>:-fno-asynchronous-unwind-tables>)
+    endforeach()
+endfunction()
+
+# holdfast_fast(SOURCE...): of a folder that is built for size, what each reading goes through.
+function(holdfast_fast)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O2>)
+endfunction()
+
 # holdfast_plugin(NAME SOURCES...): a bundled plugin; it sees the public header alone, as a third party's would.
 function(holdfast_plugin name)
     cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE_LINKS" ${ARGN})

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/journal_id.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -181,7 +183,8 @@ void Supervisor::on(const frame::Readings&, MonoTime now) {
 
 void Supervisor::end_trial(MonoTime now) {
     if (host_failures_ == 0 || now - up_since_ < trial) return;
-    say(LogLevel::info, "runs well again after its host failed " + plural(host_failures_, "time"));
+    say(LogLevel::info, "runs well again after its host failed " + plural(host_failures_, "time"),
+        journal_id::input_recovered);
     host_failures_ = 0;
     backoff_.reset();
 }
@@ -212,7 +215,8 @@ void Supervisor::exited(int status, MonoTime now) {
         case Next::refused:
             state_ = InputState::failed;
             last_error_ = end_in_words(status);
-            say(LogLevel::error, last_error_ + "; not tried again until its configuration changes");
+            say(LogLevel::error, last_error_ + "; not tried again until its configuration changes",
+                journal_id::input_failed);
             break;
     }
     phase_ = Phase::over;
@@ -228,10 +232,12 @@ void Supervisor::fail(std::string what, MonoTime now) {
     start_at_ = now + wait;
     const std::string again = "; starting it again in " + seconds(wait);
     if (host_failures_ == 1)
-        say(LogLevel::warning, last_error_ + again);
+        say(LogLevel::warning, last_error_ + again, journal_id::input_failing);
     else if (host_failures_ == failures_to_give_up)
-        say(LogLevel::error, "failed " + plural(host_failures_, "time") + " in a row, the last time: " +
-                                 last_error_ + "; from now on tried every 5 minutes");
+        say(LogLevel::error,
+            "failed " + plural(host_failures_, "time") + " in a row, the last time: " + last_error_ +
+                "; from now on tried every 5 minutes",
+            journal_id::input_failed);
     else
         say(LogLevel::debug, last_error_ + again);
 }
@@ -254,6 +260,10 @@ void Supervisor::retire() {
 
 void Supervisor::say(LogLevel level, const std::string& text) const {
     log_.write(level, text, {{"INPUT", input_}, {"PLUGIN", plugin_}});
+}
+
+void Supervisor::say(LogLevel level, const std::string& text, const LogField& id) const {
+    log_.write(level, text, {{"INPUT", input_}, {"PLUGIN", plugin_}, id});
 }
 
 }  // namespace holdfast

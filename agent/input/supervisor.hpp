@@ -84,6 +84,7 @@ class Supervisor {
     void end_trial(MonoTime now);
     MonoTime silence_limit() const { return heard_ + silence_; }
     void say(LogLevel level, const std::string& text) const;
+    void say(LogLevel level, const std::string& text, const LogField& id) const;
 
     const std::string input_;
     const std::string plugin_;

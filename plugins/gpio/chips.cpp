@@ -108,7 +108,7 @@ void Chips::refuse_chip(const std::string& name) const {
     if (chips_.empty()) {
         text += name.empty() ? "" : ", nor any other";
         text += " below " + root_ +
-                "/dev: is the hardware there, and may the service see it (operations.md, Sandbox)?";
+                "/dev: is the hardware there? The package holdfast-bus-gpio shows it to the service";
     } else {
         text += ", only ";
         for (const Chip& chip : chips_)

@@ -56,9 +56,8 @@ void Capture::open_device() {
     const int error = errno;
     const char* advice = "";
     if (error == EBUSY) advice = ": another program has it open";
-    if (error == EACCES || error == EPERM)
-        advice = ": allow it to the service, with DeviceAllow=char-iio and a group";
-    if (error == ENOENT) advice = ": a service with PrivateDevices=yes does not see it";
+    if (error == EACCES || error == EPERM) advice = ": the package holdfast-bus-iio opens it to the service";
+    if (error == ENOENT) advice = ": the package holdfast-bus-iio shows it to the service";
     plugin::fail(error == ENOENT || error == ENXIO ? ENODEV : error,
                  path + ": " + ::strerror(error) + advice);
 }
