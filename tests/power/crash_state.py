@@ -31,7 +31,9 @@ class Found:
     def __init__(self):
         self.messages = []
         self.failed_start = ""
-        self.corrupt = ""
+        self.damage = ""     # what `buffer check` says
+        self.set_aside = []  # files
+        self.complaints = ""
 
 
 def look_at(directory, size, blocks, config, has_buffer):
@@ -66,7 +68,7 @@ def look_at(directory, size, blocks, config, has_buffer):
 def check(agent, found):
     done = agent.command("buffer", "check")
     if done.returncode != 0:
-        found.corrupt += done.stdout + done.stderr
+        found.damage += done.stdout + done.stderr
 
 
 def start_and_stop(agent, found):
@@ -77,7 +79,7 @@ def start_and_stop(agent, found):
             raise AssertionError(f"the agent ended with {agent.process.returncode}")
         status = agent.status()
         return (status and any(entry["name"] == AFTER and entry["readings"] for entry in status["inputs"])
-                and status["buffer"]["in_memory_readings"] == 0)
+                and status["buffer"]["in_memory_readings"] == status["buffer"]["salvaging_readings"] == 0)
     wait_until(has_taken_in, "a reading taken in and committed", interval=0.02)
     export = agent.command("buffer", "export")
     if export.returncode != 0:
@@ -86,6 +88,5 @@ def start_and_stop(agent, found):
     code, _ = agent.terminate()
     if code != 0:
         raise AssertionError(f"the agent ended with {code}")
-    # Its log has warnings and errors only.
-    if agent.log() or any("corrupt" in name for name in os.listdir(agent.state_dir)):
-        found.corrupt += f"{agent.log()} {os.listdir(agent.state_dir)}"
+    found.set_aside = [name for name in os.listdir(agent.state_dir) if "corrupt" in name and not name.endswith("-wal")]
+    found.complaints = agent.log()  # which has warnings and errors only
