@@ -32,10 +32,6 @@ if(HOLDFAST_SANITIZE)
     add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
 endif()
 
-if(HOLDFAST_FUZZERS)
-    add_compile_options(-fsanitize=fuzzer-no-link)  # libFuzzer is led by coverage: of the libraries, too
-endif()
-
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
@@ -46,6 +42,17 @@ pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
 find_library(PAHO_MQTTPP paho-mqttpp3 REQUIRED)
 find_library(PAHO_MQTT_AS paho-mqtt3as REQUIRED)
 
+# holdfast_precompile(TARGET OWNER HEADER...): TARGET takes the precompiled headers of OWNER, which itself makes them.
+function(holdfast_precompile target owner)
+    if(NOT HOLDFAST_PRECOMPILE)
+        return()
+    elseif(target STREQUAL owner)
+        target_precompile_headers(${target} PRIVATE ${ARGN})
+    else()
+        target_precompile_headers(${target} REUSE_FROM ${owner})
+    endif()
+endfunction()
+
 # holdfast_library(NAME SOURCES... LINKS...): the static library of one folder of agent/; LINKS are the arrows it may follow.
 function(holdfast_library name)
     cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
@@ -55,6 +62,7 @@ function(holdfast_library name)
         target_link_libraries(holdfast_${name} PUBLIC holdfast_${link})
     endforeach()
     target_link_libraries(holdfast_${name} PRIVATE ${arg_PRIVATE_LINKS})
+    holdfast_precompile(holdfast_${name} holdfast_base <chrono> <functional> <map> <memory> <optional> <string> <vector> <tl/expected.hpp>)
 endfunction()
 
 # holdfast_small(TARGET...): built for size, since it is not on the way of each reading; what an installation takes is promised.
@@ -84,6 +92,7 @@ function(holdfast_test name)
         target_link_libraries(test_${name} PRIVATE holdfast_${link})
     endforeach()
     target_link_libraries(test_${name} PRIVATE ${arg_PRIVATE_LINKS} GTest::gmock GTest::gtest_main)
+    holdfast_precompile(test_${name} test_base <filesystem> <fstream> <functional> <map> <thread> <tl/expected.hpp> <gmock/gmock.h> <gtest/gtest.h>)
     set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     set(properties TIMEOUT 300)
     foreach(property LABELS ENVIRONMENT)
