@@ -83,6 +83,8 @@ class Witness(PacketRelay):
 
 
 class Promises:
+    """All that was promised while a disk was recorded."""
+
     def __init__(self, disk):
         self.lives = []
         self._disk = disk
@@ -92,13 +94,12 @@ class Promises:
         self._witness = Witness(broker_port, self._disk)
         return self._witness
 
-    def _known(self, position, messages):
+    def known(self, position, messages):
         """The readings that are in these messages of the buffer, or were acknowledged before that position."""
         return numbers_by_input(messages + (self._witness.acknowledged_at(position) if self._witness else []))
 
-    def losses(self, position, messages):
-        """What was promised before that position and is in no message of the buffer, in words."""
-        known = self._known(position, messages)
+    def losses(self, position, known):
+        """What was promised before that position and is not known, in words."""
         for life in self.lives:
             numbers = known[life.name]
             safe = life.safe_at(position)
@@ -109,12 +110,12 @@ class Promises:
     def was_sent(self, position, message):
         return self._witness is not None and message["id"] in self._witness.sent_at(position)
 
-    def missing_seconds(self, position, messages):
-        """For how long before the power cut there is no reading; None where no life was taking any in."""
+    def missing_seconds(self, position, known):
+        """For how long before the power cut no reading is known; None where no life was taking any in."""
         life = next((life for life in self.lives if life.writes_at(position - 1)), None)
         if not life:
             return None
-        times = self._known(position, messages)[life.name].values()
+        times = known[life.name].values()
         last = max(times) if times else life.first_seen
         cut = self._disk.times[position - 1]
         return cut - last if last and last < cut else None

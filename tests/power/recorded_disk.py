@@ -2,6 +2,8 @@
 
 The kernel sees it as a file, which this process serves over /dev/fuse (linux/fuse.h); `mount -o loop` makes a disk of it. Requests
 are served one after the other: what was answered before a flush came is what the flush makes safe. Takes root.
+
+qemu-storage-daemon with blklogwrites is no way to it: the FUSE export of Debian 12 (7.2) mixes up the data of concurrent writes.
 """
 import ctypes
 import errno

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from agent import BUILD  # noqa: E402
@@ -31,6 +32,14 @@ COMMIT_INTERVAL = 0.05  # seconds
 SPILL_AFTER = 0.1
 # What a loaded machine may add to a commit interval: for the disk, and for the processes to get their turn.
 ALLOWANCE = 1 if SANITIZED else 0.25
+KINDS = ("failed starts", "corrupt buffers", "losses", "ids given twice")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On a state: what is wrong with it, by kind, and for how long before the power cut there is no reading."""
+    problems: dict
+    missing_seconds: float | None
 
 
 def by_states(share):
@@ -149,8 +158,8 @@ class CrashStates(EndToEnd):
         self.live_on(RATE // 4)
         self.end_life(self.agent.kill)
 
-    def look_at_states(self, begin=0):
-        """Has the agent start on the states from that position on; what it found on which, by position."""
+    def look_at_states(self, begin=0, sets=0):
+        """Has the agent start on the states from that position on; the verdict on each. `sets`: as in judge()."""
         config = self.config(None, self.simulator(AFTER, rate=0, count=1))
         config["agent"]["log_level"] = "warning"
         config["buffer"]["commit_interval"] = config["batch"]["max_delay"] = "0s"
@@ -158,39 +167,37 @@ class CrashStates(EndToEnd):
         def look(position, blocks):
             directory = self.make_directory("state")
             try:
-                return position, look_at(directory, self.disk.size, blocks, config, has_buffer=begin > 0)
+                found = look_at(directory, self.disk.size, blocks, config, has_buffer=begin > 0)
             finally:
                 shutil.rmtree(directory)
+            return self.judge(position, found, sets)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             looks = [pool.submit(look, *state) for state in crash_states(self.disk, begin, self.count)]
-            return [done.result() for done in looks]
-
-    def problems(self, looks, sets=0):
-        """`sets`: so many damaged buffers may have been set aside."""
-        problems = {"failed starts": [], "corrupt buffers": [], "losses": [], "ids given twice": []}
-        for position, found in looks:
-            if found.failed_start:
-                problems["failed starts"].append(f"at {position}: {found.failed_start}")
-                continue
-            if found.damage or len(found.set_aside) > sets or (found.complaints and not sets):
-                problems["corrupt buffers"].append(f"at {position}: {found.damage} {found.set_aside} {found.complaints}")
-            if losses := list(self.promises.losses(position, found.messages)):
-                problems["losses"].append(f"at {position}: {losses}")
-            problems["ids given twice"] += [f"at {position}: {message['id']}" for message in found.messages
-                                            if message["input"] == AFTER and self.promises.was_sent(position, message)]
+        verdicts = [done.result() for done in looks]
         flushes = self.disk.log.count(FLUSH)
-        print(f"{len(looks)} states of {len(self.disk.log) - flushes} writes and {flushes} flushes: "
-              + ", ".join(f"{len(texts)} {kind}" for kind, texts in problems.items()), flush=True)
-        return problems
+        print(f"{len(verdicts)} states of {len(self.disk.log) - flushes} writes and {flushes} flushes: "
+              + ", ".join(f"{sum(kind in verdict.problems for verdict in verdicts)} {kind}" for kind in KINDS), flush=True)
+        return verdicts
 
-    def assert_survives(self, looks, sets=0):
-        for kind, texts in self.problems(looks, sets).items():
-            self.assertFalse(texts, kind)
+    def judge(self, position, found, sets):
+        """`sets`: so many damaged buffers may have been set aside."""
+        known = self.promises.known(position, found.messages)
+        aside = "" if len(found.set_aside) <= sets else f"set aside: {found.set_aside}; "
+        texts = [found.failed_start, found.damage + aside + ("" if sets else found.complaints)]
+        if not found.failed_start:
+            texts.append("; ".join(self.promises.losses(position, known)))
+            texts.append(" ".join(message["id"] for message in found.messages
+                                  if message["input"] == AFTER and self.promises.was_sent(position, message)))
+        problems = {kind: f"at {position}: {text}" for kind, text in zip(KINDS, texts) if text}
+        return Verdict(problems, self.promises.missing_seconds(position, known))
 
-    def assert_window(self, looks, window):
-        missing = [self.promises.missing_seconds(position, found.messages) for position, found in looks]
-        missing = sorted(seconds for seconds in missing if seconds is not None)
-        self.assertGreater(len(missing), len(looks) // 2, "too few states are of a moment when readings came in")
+    def assert_survives(self, verdicts):
+        problems = [(kind, text) for verdict in verdicts for kind, text in verdict.problems.items()]
+        self.assertFalse(problems[:10], f"{len(problems)} problems")
+
+    def assert_window(self, verdicts, window):
+        missing = sorted(verdict.missing_seconds for verdict in verdicts if verdict.missing_seconds is not None)
+        self.assertGreater(len(missing), len(verdicts) // 2, "too few states are of a moment when readings came in")
         print(f"no reading before the power cut, seconds: median {missing[len(missing) // 2]:.3f}, most {missing[-1]:.3f}", flush=True)
         # Of all but a tenth, since a machine that is busy with other things may stall any of them.
         self.assertLess(missing[len(missing) * 9 // 10], window + ALLOWANCE)
@@ -198,9 +205,9 @@ class CrashStates(EndToEnd):
     def check_durability(self, durability, window):
         self.record(self.make_image())
         self.live_through_outages(durability)
-        looks = self.look_at_states(self.promises.lives[0].answered)
-        self.assert_survives(looks)
-        self.assert_window(looks, window)
+        verdicts = self.look_at_states(self.promises.lives[0].answered)
+        self.assert_survives(verdicts)
+        self.assert_window(verdicts, window)
 
     @by_states(share=0.3)
     def test_strict_loses_at_most_a_commit_interval(self):
@@ -256,7 +263,7 @@ class CrashStates(EndToEnd):
             file.write(ZEROS)
         self.record_start_on(self.make_image(state))
         self.assertIn("buffer.db.corrupt-1", os.listdir(self.agent.state_dir))
-        self.assert_survives(self.look_at_states(), sets=1)
+        self.assert_survives(self.look_at_states(sets=1))
 
     @by_states(share=0.1)
     def test_the_power_fails_again_at_the_next_start(self):
@@ -279,5 +286,5 @@ class CrashStates(EndToEnd):
         ran("sync", "-f", self.disk.path)  # as the kernel does by itself every half minute
         self.live_on(RATE)
         self.end_life(self.agent.kill)
-        problems = self.problems(self.look_at_states(self.life.answered))
-        self.assertGreater(sum(map(len, problems.values())), self.count // 2)
+        verdicts = self.look_at_states(self.life.answered)
+        self.assertGreater(sum(bool(verdict.problems) for verdict in verdicts), self.count // 2)
