@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "device/fd.hpp"
+#include "shared/device/fd.hpp"
 #include "tail.hpp"
 
 namespace file_input {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "sensors/hwmon_tree.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace hwmon_input {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "../text/spec.hpp"
+#include "shared/text/spec.hpp"
 
 namespace i2c_input {
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "sensors/text.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/text.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace iio_input {
 

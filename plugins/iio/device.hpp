@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "quantity.hpp"
-#include "sensors/device_names.hpp"
-#include "sensors/patterns.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/patterns.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace iio_input {
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace iio_input {
 

@@ -1,7 +1,7 @@
 // What a Raspberry Pi's firmware says of its supply and of its throttling.
 #include <charconv>
 
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 #include "source.hpp"
 
 namespace system_input {

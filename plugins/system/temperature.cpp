@@ -1,5 +1,5 @@
 // Temperatures: thermal zones and hardware monitors of /sys/class.
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 #include "source.hpp"
 
 namespace system_input {

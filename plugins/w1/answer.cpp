@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace w1_input {
 

@@ -6,9 +6,9 @@
 
 #include <system_error>
 
-#include "sensors/device_names.hpp"
-#include "sensors/hwmon_tree.hpp"
-#include "sensors/patterns.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
+#include "shared/sensors/patterns.hpp"
 #include "support/temp_dir.hpp"
 
 namespace holdfast::test {

@@ -1,4 +1,4 @@
-#include "sensors/patterns.hpp"
+#include "shared/sensors/patterns.hpp"
 
 #include <algorithm>
 

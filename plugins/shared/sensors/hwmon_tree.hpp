@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sensors/device_names.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace sensors {
 

@@ -1,9 +1,9 @@
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 
 #include <algorithm>
 #include <cstdint>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace sensors {
 
