@@ -184,7 +184,7 @@ double BufferSetup::frequency() {
     if (!trigger.empty() && !trigger.ends_with(own))
         std::erase_if(found, [&](const std::string& file) { return file.starts_with(device_.directory); });
     if (found.empty()) return 0;
-    return to_value(files_.read_word({found.front()}).value_or("")).value_or(0);
+    return sensors::to_number<double>(files_.read_word({found.front()}).value_or("")).value_or(0);
 }
 
 std::int64_t BufferSetup::length() {

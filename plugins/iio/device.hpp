@@ -53,7 +53,4 @@ std::map<std::string, std::string> select_channels(sensors::SensorFiles& files, 
 std::optional<std::string> find_attribute(sensors::SensorFiles& files, const IioDevice& device,
                                           std::string_view channel, std::string_view attribute);
 
-// A finite number in decimal notation; none when it is not.
-std::optional<double> to_value(std::string_view text);
-
 }  // namespace iio_input

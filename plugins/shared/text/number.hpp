@@ -3,20 +3,27 @@
 
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <optional>
 #include <string_view>
 
 namespace plugin_text {
 
-// The whole text as a finite number in decimal notation, or an integer of the type; none when it is not, or
-// out of range.
-template <typename Number>
-std::optional<Number> to_number(std::string_view text) {
-    Number number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+// The whole text as an integer of the type, to a base (without a prefix such as 0x), or as a finite number in
+// decimal notation; none when it is not, or out of range.
+template <std::integral Integer>
+std::optional<Integer> to_number(std::string_view text, int base = 10) {
+    Integer number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    if constexpr (std::is_floating_point_v<Number>)
-        if (!std::isfinite(number)) return std::nullopt;
+    return number;
+}
+template <std::floating_point Real>
+std::optional<Real> to_number(std::string_view text) {
+    Real number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+        return std::nullopt;
     return number;
 }
 
