@@ -89,6 +89,17 @@ TEST(Patterns, TakeAndLeaveOut) {
             << each.patterns[0] << " on " << each.name;
 }
 
+TEST(Patterns, SelectByNameWhatOtherThanAPatternForAllSelects) {
+    for (const std::vector<std::string>& all :
+         {std::vector<std::string>{"*"}, {"**"}, {"!nvme"}, {"*", "!nvme"}})
+        EXPECT_FALSE(Patterns("chips", all).select_by_name({"w1_slave_temp", "w1_slave_temp_28-0"}));
+    for (const char* named : {"w1_slave_temp", "w1*", "*28-0", "?*"})
+        EXPECT_TRUE(Patterns("chips", {"*", named}).select_by_name({"w1_slave_temp", "w1_slave_temp_28-0"}))
+            << named;
+    EXPECT_FALSE(
+        Patterns("chips", {"w1*", "!*28-0"}).select_by_name({"w1_slave_temp", "w1_slave_temp_28-0"}));
+}
+
 TEST(Patterns, AskForAllNamesOfAThing) {
     const Patterns patterns("sensors", {"temp1", "!secret"});
     EXPECT_TRUE(patterns.select({"Composite", "temp1"}));

@@ -37,6 +37,10 @@ bool shows_a_zone(const Device& chip, const std::vector<ThermalZone>& zones) {
     });
 }
 
+bool converts_when_read(const Device& chip) {
+    return chip.name == "w1_slave_temp";
+}
+
 std::string sensor_label(SensorFiles& files, const Device& chip, std::string_view sensor) {
     return std::string(files.read_word({chip.directory, "/", sensor, "_label"}).value_or(sensor));
 }
