@@ -85,12 +85,16 @@ function(holdfast_fast)
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O2>)
 endfunction()
 
-# holdfast_plugin(NAME SOURCES...): a bundled plugin; it sees the public header alone, as a third party's would.
+# holdfast_plugin(NAME [FAST] SOURCES... [LINKS...]): a bundled plugin, built for size unless readings come as fast as it makes them.
+# It sees the public header, as a third party's would, and plugins/shared.
 function(holdfast_plugin name)
-    cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE_LINKS" ${ARGN})
+    cmake_parse_arguments(arg "FAST" "" "SOURCES;LINKS" ${ARGN})
     add_library(plugin_${name} MODULE ${arg_SOURCES})
-    target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
-    target_link_libraries(plugin_${name} PRIVATE ${arg_PRIVATE_LINKS})
+    target_link_libraries(plugin_${name} PRIVATE holdfast_shared ${arg_LINKS})
+    target_compile_definitions(plugin_${name} PRIVATE HOLDFAST_VERSION="${PROJECT_VERSION}")
+    if(NOT arg_FAST)
+        holdfast_small(plugin_${name})
+    endif()
     set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
         LIBRARY_OUTPUT_DIRECTORY ${HOLDFAST_PLUGIN_OUTPUT_DIRECTORY})
     install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins)

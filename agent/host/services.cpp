@@ -74,6 +74,7 @@ holdfast_host Services::make_table(Services& services) {
         fenced([&] { return self(h).outlet_.send(frame::Restarted{std::string(view(reason))}), 0; });
     };
     table.finished = [](Host h) { self(h).finished_ = true; };
+    table.is_trial = [](Host h) -> std::int32_t { return self(h).configuration_.trial ? 1 : 0; };
     return table;
 }
 

@@ -173,6 +173,19 @@ class Looking(EndToEnd):
             self.assertIn(word, done.stdout)
         self.assertRegex(done.stdout, r"(?m)^a \(simulator\)\n  CHANNEL +VALUE +UNIT +AGE\n")
         self.assertRegex(done.stdout, r"(?m)^  n +0 +\d+\.\d{3} s$")
+
+    def test_test_leaves_no_trace(self):
+        directory = self.make_directory("file")
+        followed, position = os.path.join(directory, "log"), os.path.join(directory, "position")
+        with open(followed, "w", encoding="ascii") as file:
+            file.write("1\n2\n")
+        agent = self.make_agent(self.config(None, {"name": "it", "plugin": "file", "options": {
+            "path": followed, "mode": "follow", "format": "value", "start": "beginning", "position_file": position}}),
+                                started=False)
+        for _ in range(2):
+            done = agent.command("test", "--json")
+            self.assertEqual(json.loads(done.stdout)["readings"][0]["values"], {"value": 1}, done.stderr)
+            self.assertEqual(os.listdir(directory), ["log"])
         only = agent.command("test", "b")
         self.assertEqual(only.returncode, 0)
         self.assertNotIn("value.0", only.stdout)

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "lines/record.hpp"
-#include "text/number.hpp"
+#include "shared/lines/record.hpp"
+#include "shared/text/number.hpp"
 
 namespace lines {
 

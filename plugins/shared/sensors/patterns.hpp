@@ -17,9 +17,12 @@ class Patterns {
     // Whether a thing that goes by these names is selected: one of them is taken, and none is left out. A
     // list of nothing but `!` patterns takes all the others.
     bool select(std::initializer_list<std::string_view> names) const;
+    // Likewise, but a pattern that takes everything is not enough.
+    bool select_by_name(std::initializer_list<std::string_view> names) const;
 
   private:
     std::vector<std::string> taken_;
+    std::vector<std::string> named_;  // those of them that do not take everything
     std::vector<std::string> left_out_;
 };
 

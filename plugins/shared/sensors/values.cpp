@@ -1,4 +1,4 @@
-#include "sensors/values.hpp"
+#include "shared/sensors/values.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "lines/text.hpp"
+#include "shared/lines/text.hpp"
 
 #include <cstdint>
 

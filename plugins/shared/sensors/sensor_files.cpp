@@ -1,4 +1,4 @@
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
-#include "spec.hpp"
+#include "shared/text/spec.hpp"
 
 #include <algorithm>
 
-#include "number.hpp"
+#include "shared/text/number.hpp"
 
 namespace plugin_text {
 

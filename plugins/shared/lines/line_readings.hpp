@@ -7,8 +7,8 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "lines/channels.hpp"
-#include "lines/record.hpp"
+#include "shared/lines/channels.hpp"
+#include "shared/lines/record.hpp"
 
 namespace lines {
 

@@ -1,4 +1,4 @@
-#include "sensors/patterns.hpp"
+#include "shared/sensors/patterns.hpp"
 
 #include <algorithm>
 
@@ -44,6 +44,10 @@ bool any_matches(const std::vector<std::string>& patterns, std::initializer_list
     });
 }
 
+bool takes_everything(const std::string& pattern) {
+    return pattern.find_first_not_of('*') == std::string::npos;
+}
+
 }  // namespace
 
 Patterns::Patterns(std::string_view option, const std::vector<std::string>& patterns) {
@@ -52,6 +56,7 @@ Patterns::Patterns(std::string_view option, const std::vector<std::string>& patt
         if (pattern.size() == (leaves_out ? 1U : 0U))
             holdfast::plugin::fail(EINVAL, std::string(option) + ": a pattern is empty");
         (leaves_out ? left_out_ : taken_).push_back(pattern.substr(leaves_out ? 1 : 0));
+        if (!leaves_out && !takes_everything(pattern)) named_.push_back(pattern);
     }
     if (patterns.empty())
         holdfast::plugin::fail(EINVAL, std::string(option) + ": names nothing to take; [\"*\"] takes all");
@@ -59,6 +64,10 @@ Patterns::Patterns(std::string_view option, const std::vector<std::string>& patt
 
 bool Patterns::select(std::initializer_list<std::string_view> names) const {
     return (taken_.empty() || any_matches(taken_, names)) && !any_matches(left_out_, names);
+}
+
+bool Patterns::select_by_name(std::initializer_list<std::string_view> names) const {
+    return any_matches(named_, names) && !any_matches(left_out_, names);
 }
 
 }  // namespace sensors

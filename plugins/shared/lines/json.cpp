@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "lines/record.hpp"
-#include "text/number.hpp"
+#include "shared/lines/record.hpp"
+#include "shared/text/number.hpp"
 
 namespace lines {
 
@@ -149,13 +149,11 @@ class JsonLine {
     }
 
     std::uint32_t hex4() {
-        std::uint32_t value = 0;
         const std::string_view text = line_.substr(at_, 4);
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-        if (text.size() < 4 || error != std::errc() || end != text.data() + 4)
-            wrong("four hexadecimal digits");
+        const auto value = to_number<std::uint32_t>(text, 16);
+        if (text.size() < 4 || !value) wrong("four hexadecimal digits");
         at_ += 4;
-        return value;
+        return *value;
     }
 
     static bool is_digit(char c) { return c >= '0' && c <= '9'; }

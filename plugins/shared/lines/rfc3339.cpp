@@ -1,5 +1,5 @@
-#include "lines/record.hpp"
-#include "text/number.hpp"
+#include "shared/lines/record.hpp"
+#include "shared/text/number.hpp"
 
 namespace lines {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "text/number.hpp"
+#include "shared/text/number.hpp"
 
 namespace sensors {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sensors/device_names.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace sensors {
 
@@ -26,6 +26,11 @@ std::vector<Device> hwmon_chips(SensorFiles& files);
 
 // Whether the chip only shows a thermal zone again.
 bool shows_a_zone(const Device& chip, const std::vector<ThermalZone>& zones);
+
+// Whether each read of the chip's temperature takes three quarters of a second, as it makes a 1-Wire
+// thermometer convert (drivers/w1/slaves/w1_therm.c): such are for the w1 input, which has all of a bus
+// convert at once.
+bool converts_when_read(const Device& chip);
 
 // What the driver or the board's description calls the sensor ("temp1"); the sensor's own name where neither
 // does.

@@ -1,8 +1,8 @@
-#include "sensors/device_names.hpp"
+#include "shared/sensors/device_names.hpp"
 
 #include <algorithm>
 
-#include "sensors/values.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace sensors {
 

@@ -1,9 +1,9 @@
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 
 #include <algorithm>
 #include <cstdint>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace sensors {
 
@@ -35,6 +35,10 @@ bool shows_a_zone(const Device& chip, const std::vector<ThermalZone>& zones) {
         std::replace(shown.begin(), shown.end(), '-', '_');
         return shown == chip.name;
     });
+}
+
+bool converts_when_read(const Device& chip) {
+    return chip.name == "w1_slave_temp";
 }
 
 std::string sensor_label(SensorFiles& files, const Device& chip, std::string_view sensor) {

@@ -1,4 +1,4 @@
-#include "lines/channels.hpp"
+#include "shared/lines/channels.hpp"
 
 #include <limits>
 

@@ -1,6 +1,6 @@
-#include "lines/line_readings.hpp"
+#include "shared/lines/line_readings.hpp"
 
-#include "lines/text.hpp"
+#include "shared/lines/text.hpp"
 
 namespace lines {
 

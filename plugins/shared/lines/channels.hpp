@@ -7,7 +7,7 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "lines/record.hpp"
+#include "shared/lines/record.hpp"
 
 namespace lines {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace sensors {
 
