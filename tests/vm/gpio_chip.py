@@ -11,8 +11,8 @@ class GpioChip:
         self.machine.run(f"mkdir -p {self.device}/bank0/line3 && cd {self.device} && echo 8 >bank0/num_lines && "
                          "echo vm-test >bank0/label && echo door >bank0/line3/name && echo 1 >live")
         test.addCleanup(self.machine.run, f"cd {self.device}; [ $(cat live) = 0 ] || echo 0 >live; rmdir bank0/line3 bank0 {self.device}")
-        name = self.machine.read(f"{self.device}/bank0/chip_name").strip()
-        self.lines = f"/sys/devices/platform/{self.machine.read(f'{self.device}/dev_name').strip()}/{name}"
+        self.name = self.machine.read(f"{self.device}/bank0/chip_name").strip()
+        self.lines = f"/sys/devices/platform/{self.machine.read(f'{self.device}/dev_name').strip()}/{self.name}"
 
     def pull_file(self, line):
         return f"{self.lines}/sim_gpio{line}/pull"

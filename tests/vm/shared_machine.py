@@ -19,16 +19,25 @@ def shared_machine():
     return Machine(os.path.join(BUILD, "vm"), IMAGE)
 
 
-def start():
+def boot(machine, **options):
+    """From a fresh disk, with the built agent in it."""
     if not os.path.exists(os.path.join(BUILD, "bin", "holdfast")):
         raise MachineError(f"HOLDFAST_BUILD: no agent is built in {BUILD}")
-    machine = shared_machine()
     machine.destroy()
     make_image(IMAGE)
     try:
-        machine.start([SOURCE] if BUILD.startswith(SOURCE + "/") else [SOURCE, BUILD])
+        machine.start([SOURCE] if BUILD.startswith(SOURCE + "/") else [SOURCE, BUILD], **options)
         machine.run(f"mkdir /opt/holdfast && cd {BUILD}/bin && cp -r holdfast plugin-host plugins /opt/holdfast && "
                     "chown -R root:root /opt/holdfast && chmod -R go-w /opt/holdfast", timeout=300)
+    except BaseException:
+        machine.destroy()
+        raise
+    return machine
+
+
+def start():
+    machine = boot(shared_machine())
+    try:
         machine.run(f"sh {SOURCE}/tests/vm/hardware.sh", timeout=300)
     except BaseException:
         machine.destroy()
