@@ -21,6 +21,11 @@ set(HOLDFAST_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/plugins)
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-plt
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    # Else armhf fails (EOVERFLOW) with files and disks of more than 2 GiB or 2^32 blocks, and with large inode numbers.
+    add_compile_definitions(_FILE_OFFSET_BITS=64)
+    add_compile_options(-Wno-psabi)  # all is built by one compiler: how others pass arguments does not matter
+endif()
 add_link_options(-Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
     add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE

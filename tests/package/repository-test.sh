@@ -196,7 +196,7 @@ cp -a "$work/good" "$repository"
 # --- install and upgrade with apt
 
 depends=$(dpkg-deb -f "$agent" Depends)
-cached_root repository "$depends" --variant=minbase --include=ca-certificates --skip=cleanup/apt \
+cached_root repository "$depends" --variant=minbase --include=ca-certificates,systemd --skip=cleanup/apt \
     --customize-hook="copy-in $agent /srv" \
     --customize-hook="chroot \"\$1\" apt-get -qq -y --download-only install /srv/$(basename "$agent")" \
     --customize-hook="rm \"\$1/srv/$(basename "$agent")\""

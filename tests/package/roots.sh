@@ -36,7 +36,7 @@ debootstrap_to() {
     local options=()
     mapfile -t options < <(apt_options)
     rm -rf --one-file-system "$1.new"
-    PATH=/usr/sbin:/usr/bin:/sbin:/bin nice -n 10 mmdebstrap --mode=root --format=directory "${options[@]}" \
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin mmdebstrap --mode=root --format=directory "${options[@]}" \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
         --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         "${@:3}" bookworm "$1.new" "$2" && mv "$1.new" "$1"

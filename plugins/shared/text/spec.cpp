@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 
-bool is_control(char c) {
-    return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f';
+// A char is signed or not as the processor has it.
+bool is_control(unsigned char c) {
+    return (c < ' ' && c != '\t') || c == 0x7F;
 }
 
 // Where the word at the front of the text ends.
