@@ -75,6 +75,9 @@ endfunction()
 # holdfast_without_exceptions(TARGET...): nothing in them throws or catches, for what can fail there returns a Result; and what the
 # library throws at them, for want of memory, ends the process either way. So they need no code for the case, nor tables to find it by.
 function(holdfast_without_exceptions)
+    if(HOLDFAST_PRECOMPILE)
+        return()  # the precompiled headers are those of folders with exceptions
+    endif()
     foreach(target IN LISTS ARGN)
         target_compile_options(${target} PRIVATE -fno-exceptions
             $<$<NOT:$<CONFIG:Debug>>:-fno-unwind-tables> $<$<NOT:$<CONFIG:Debug>>:-fno-asynchronous-unwind-tables>)
