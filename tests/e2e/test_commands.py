@@ -173,6 +173,10 @@ class Looking(EndToEnd):
             self.assertIn(word, done.stdout)
         self.assertRegex(done.stdout, r"(?m)^a \(simulator\)\n  CHANNEL +VALUE +UNIT +AGE\n")
         self.assertRegex(done.stdout, r"(?m)^  n +0 +\d+\.\d{3} s$")
+        only = agent.command("test", "b")
+        self.assertEqual(only.returncode, 0)
+        self.assertNotIn("value.0", only.stdout)
+        self.assertEqual(agent.command("test", "c").returncode, 2)
 
     def test_test_leaves_no_trace(self):
         directory = self.make_directory("file")
@@ -186,10 +190,6 @@ class Looking(EndToEnd):
             done = agent.command("test", "--json")
             self.assertEqual(json.loads(done.stdout)["readings"][0]["values"], {"value": 1}, done.stderr)
             self.assertEqual(os.listdir(directory), ["log"])
-        only = agent.command("test", "b")
-        self.assertEqual(only.returncode, 0)
-        self.assertNotIn("value.0", only.stdout)
-        self.assertEqual(agent.command("test", "c").returncode, 2)
 
     def test_test_fails_when_an_input_has_nothing_to_give(self):
         broken = {"name": "broken", "plugin": "exec", "options": {"command": ["/bin/false"], "format": "value"}}

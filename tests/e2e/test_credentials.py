@@ -46,8 +46,10 @@ class Credentials(EndToEnd):
         self.put(pair.key, self.key)
         os.chmod(self.key, 0o644)
         checked(78, "stderr", "can be read by others: run chmod 600")
-        os.unlink(self.key)
-        checked(0, "stdout", "warning: whether a server can be reached is not known: key_file: cannot read")
+        with open(self.key, "w", encoding="ascii") as key:
+            key.write("-----BEGIN TSS2 PRIVATE KEY-----\n")
+        os.chmod(self.key, 0o600)
+        checked(0, "stdout", "warning: whether a server can be reached is not known: key_file")
 
     @needs(timeout=120)
     def test_renewed_pair_is_used_and_a_bad_one_is_not(self):
