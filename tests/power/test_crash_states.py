@@ -237,7 +237,9 @@ class CrashStates(EndToEnd):
         self.record(image)
         self.promises.lives.append(Life(old, 0, safe))
         self.begin_life("offline")
-        self.live_until(lambda s: s["buffer"]["salvaging_readings"] == 0, "all taken over")
+        # Damage shows at the first commit.
+        self.live_until(lambda s: s["buffer"]["committed_readings"] > safe and s["buffer"]["salvaging_readings"] == 0,
+                        "all taken over, and more committed")
         self.live_on(RATE // 10)
         self.end_life(self.agent.kill)
 
