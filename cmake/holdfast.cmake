@@ -21,6 +21,11 @@ set(HOLDFAST_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/plugins)
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-plt
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    # Else armhf fails (EOVERFLOW) with files and disks of more than 2 GiB or 2^32 blocks, and with large inode numbers.
+    add_compile_definitions(_FILE_OFFSET_BITS=64)
+    add_compile_options(-Wno-psabi)  # all is built by one compiler: how others pass arguments does not matter
+endif()
 add_link_options(-Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
     add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE
@@ -62,7 +67,6 @@ function(holdfast_library name)
         target_link_libraries(holdfast_${name} PUBLIC holdfast_${link})
     endforeach()
     target_link_libraries(holdfast_${name} PRIVATE ${arg_PRIVATE_LINKS})
-    holdfast_precompile(holdfast_${name} holdfast_base <chrono> <functional> <map> <memory> <optional> <string> <vector> <tl/expected.hpp>)
 endfunction()
 
 # holdfast_small(TARGET...): built for size, since it is not on the way of each reading; what an installation takes is promised.
@@ -75,9 +79,6 @@ endfunction()
 # holdfast_without_exceptions(TARGET...): nothing in them throws or catches, for what can fail there returns a Result; and what the
 # library throws at them, for want of memory, ends the process either way. So they need no code for the case, nor tables to find it by.
 function(holdfast_without_exceptions)
-    if(HOLDFAST_PRECOMPILE)
-        return()  # the precompiled headers are those of folders with exceptions
-    endif()
     foreach(target IN LISTS ARGN)
         target_compile_options(${target} PRIVATE -fno-exceptions
             $<$<NOT:$<CONFIG:Debug>>:-fno-unwind-tables> $<$<NOT:$<CONFIG:Debug>>:-fno-asynchronous-unwind-tables>)
@@ -89,12 +90,16 @@ function(holdfast_fast)
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O2>)
 endfunction()
 
-# holdfast_plugin(NAME SOURCES...): a bundled plugin; it sees the public header alone, as a third party's would.
+# holdfast_plugin(NAME [FAST] SOURCES... [LINKS...]): a bundled plugin, built for size unless readings come as fast as it makes them.
+# It sees the public header, as a third party's would, and plugins/shared.
 function(holdfast_plugin name)
-    cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE_LINKS" ${ARGN})
+    cmake_parse_arguments(arg "FAST" "" "SOURCES;LINKS" ${ARGN})
     add_library(plugin_${name} MODULE ${arg_SOURCES})
-    target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
-    target_link_libraries(plugin_${name} PRIVATE ${arg_PRIVATE_LINKS})
+    target_link_libraries(plugin_${name} PRIVATE holdfast_shared ${arg_LINKS})
+    target_compile_definitions(plugin_${name} PRIVATE HOLDFAST_VERSION="${PROJECT_VERSION}")
+    if(NOT arg_FAST)
+        holdfast_small(plugin_${name})
+    endif()
     set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
         LIBRARY_OUTPUT_DIRECTORY ${HOLDFAST_PLUGIN_OUTPUT_DIRECTORY})
     install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins)

@@ -53,8 +53,9 @@ bool someone_listens(const sockaddr_un& address) {
 // Of connecting and sending, which would wait for ever for an agent that stands still.
 void limit_waiting(const UniqueFd& socket, std::chrono::milliseconds timeout) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
-    const timeval limit{.tv_sec = seconds.count(),
-                        .tv_usec = std::chrono::microseconds(timeout - seconds).count()};
+    const std::chrono::microseconds rest = timeout - seconds;
+    const timeval limit{.tv_sec = static_cast<time_t>(seconds.count()),
+                        .tv_usec = static_cast<suseconds_t>(rest.count())};
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 

@@ -85,6 +85,8 @@ Result<void> Agent::start() {
     pipeline_->configure(config_.inputs);
     inputs_ = std::make_unique<Inputs>(*loop_, clock_, log_, places_.inputs, *this);
     inputs_->configure(config_.inputs);
+    device_watch_ = std::make_unique<DeviceWatch>(*loop_, places_.inputs.sensor_root.native() + "/dev",
+                                                  [this] { inputs_->devices_appeared(); });
     loop_->after_turn([this] { turn_ended(); });
     keep_house();
     say_start();
