@@ -26,6 +26,9 @@ build() {
         { tail -50 "$1/../build.log"; exit 1; }
 }
 
+# The symbols take longer to compress than all else to build.
+[ "${HOLDFAST_REPRODUCE:-}" = 1 ] || export DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}"
+
 echo "== dpkg-buildpackage"
 # Debian's flags name the place of the build, so ccache helps only if that stays the same; and debhelper builds with another HOME.
 if [ -d /usr/lib/ccache ]; then
