@@ -74,6 +74,7 @@ holdfast_host Services::make_table(Services& services) {
         fenced([&] { return self(h).outlet_.send(frame::Restarted{std::string(view(reason))}), 0; });
     };
     table.finished = [](Host h) { self(h).finished_ = true; };
+    table.is_trial = [](Host h) -> std::int32_t { return self(h).configuration_.trial ? 1 : 0; };
     return table;
 }
 
@@ -160,6 +161,8 @@ std::int32_t Services::take_tags(const holdfast_reading& reading, std::size_t& s
 }
 
 std::int32_t Services::emit(const holdfast_reading* reading) {
+    // First of all: an age counts from the moment of the call, and the process may lose its turn in what follows.
+    const std::int64_t now = clock_.boot_us();
     if (reading == nullptr || reading->size < sizeof(holdfast_reading))
         return refuse(-EINVAL, "emitted a reading smaller than that of ABI 1");
     std::size_t size = most_head_bytes;
@@ -169,7 +172,6 @@ std::int32_t Services::emit(const holdfast_reading* reading) {
     const bool wall = reading->has_wall_time != 0;
     if (!wall && reading->age_us < 0)
         return refuse(-EINVAL, "emitted a reading of the future: age_us is negative");
-    const std::int64_t now = clock_.boot_us();
     const Reading taken{wall ? reading->wall_time_us : now - reading->age_us,
                         wall ? TimeBase::wall : TimeBase::boot, values_, tags_};
     outlet_.append(taken, size, now);

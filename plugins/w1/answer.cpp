@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace w1_input {
 
@@ -20,10 +19,7 @@ Answer failed(std::string why) {
 }
 
 std::optional<std::uint8_t> to_byte(std::string_view word) {
-    std::uint8_t byte = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), byte, 16);
-    if (error != std::errc() || end != word.data() + word.size() || word.size() != 2) return std::nullopt;
-    return byte;
+    return word.size() == 2 ? sensors::to_number<std::uint8_t>(word, 16) : std::nullopt;
 }
 
 std::optional<Scratchpad> take_scratchpad(std::string_view& line) {
@@ -57,6 +53,9 @@ Answer in_range(std::int64_t thousandths, std::string_view id) {
     return {static_cast<double>(thousandths) / 1000, {}};
 }
 
+// Since 5.8 w1_therm shows an empty file for a wrong CRC, too: all that its convert_t() tells is that it failed.
+constexpr const char* silent_text = "did not answer, or not with a right CRC";
+
 constexpr const char* power_on_text =
     "answered 85 degrees, its value after power came on: it did not convert, or lost power meanwhile";
 
@@ -64,7 +63,7 @@ constexpr const char* power_on_text =
 
 Answer parse_w1_slave(std::string_view text, std::string_view id) {
     std::string_view first = sensors::take_line(text);
-    if (first.empty()) return failed("did not answer");
+    if (first.empty()) return failed(silent_text);
     const auto bytes = take_scratchpad(first);
     const std::size_t verdict = first.find(" crc=");
     if (!bytes || verdict == std::string_view::npos) return failed("w1_slave is not as w1_therm writes it");
@@ -86,7 +85,7 @@ Answer parse_w1_slave(std::string_view text, std::string_view id) {
 
 Answer parse_temperature(std::string_view text, std::string_view id) {
     std::string_view line = sensors::take_line(text);
-    if (line.empty()) return failed("did not answer");
+    if (line.empty()) return failed(silent_text);
     const auto thousandths = sensors::to_number<std::int64_t>(line);
     if (!thousandths) return failed("`temperature` holds no number");
     if (*thousandths == 85'000) return failed(power_on_text);

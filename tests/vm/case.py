@@ -58,6 +58,9 @@ class InVirtualMachine(unittest.TestCase):
         self.addCleanup(self.put, path, before)
         self.put(path, value)
 
+    def write_paced(self, path, thread, times, period_us, *texts):
+        self.machine.run(f"python3 -B {SOURCE}/tests/vm/paced_writes.py {path} {thread} {times} {period_us} {' '.join(texts)}", 600)
+
     @staticmethod
     def config(*inputs):
         return {"agent": {"id": "gw-17"}, "broker": {"servers": []},

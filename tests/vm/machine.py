@@ -3,6 +3,7 @@
 Its directory holds the disk (what differs from the image's), the sockets and the console's log. Directories of this machine
 are shared with it read-only, at the same paths. Nothing in it reaches a network.
 """
+import contextlib
 import os
 import re
 import select
@@ -57,9 +58,9 @@ class Machine:
     def __init__(self, directory, image):
         self.directory = directory
         self.image = image
-        self.agent = GuestAgent(self._file("agent"), self.is_running)
+        self.agent = GuestAgent(self.file("agent"), self.is_running)
 
-    def _file(self, name):
+    def file(self, name):
         return os.path.join(self.directory, name)
 
     # --- power
@@ -67,29 +68,31 @@ class Machine:
     def pid(self):
         """The QEMU of this directory, 0 when there is none: known by its command line, so that no other is ever signalled."""
         try:
-            with open(self._file("pid"), encoding="ascii") as file:
+            with open(self.file("pid"), encoding="ascii") as file:
                 pid = int(file.read())
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 command = file.read()
         except (OSError, ValueError):
             return 0
-        return pid if self._file("pid").encode() in command else 0
+        return pid if self.file("pid").encode() in command else 0
 
     def is_running(self):
         return self.pid() != 0
 
-    def start(self, shared=(), memory_mib=1024, processors=2):
-        """Boots it from its disk, or from a fresh one; the disk of a machine that ran before is kept."""
+    def start(self, shared=(), memory_mib=1024, processors=2, ports=()):
+        """Boots it from its disk, or from a fresh one; the disk of a machine that ran before is kept.
+
+        What is written to /dev/virtio-ports/NAME in it is added to the file NAME of its directory out here at once."""
         os.makedirs(self.directory, exist_ok=True)
-        disk = self._file("disk.qcow2")
+        disk = self.file("disk.qcow2")
         if not os.path.exists(disk):
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b",
                             os.path.join(self.image, "disk.qcow2"), disk], check=True)
         # A unix socket's path has at most 107 bytes, and a build directory may be deep.
         self._remove_socket()
-        os.symlink(os.path.join(tempfile.mkdtemp(prefix="holdfast-vm-"), "agent"), self._file("agent"))
-        command = self._command(disk, shared, memory_mib, processors)
-        with open(self._file("qemu.log"), "wb") as log:
+        os.symlink(os.path.join(tempfile.mkdtemp(prefix="holdfast-vm-"), "agent"), self.file("agent"))
+        command = self._command(disk, shared, memory_mib, processors) + self._ports(ports)
+        with open(self.file("qemu.log"), "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         while not self.is_running():
             if process.poll() is not None:
@@ -101,26 +104,32 @@ class Machine:
                      f"shared{number} '{directory}'")
 
     def _remove_socket(self):
-        link = self._file("agent")
+        link = self.file("agent")
         if os.path.islink(link):
-            shutil.rmtree(os.path.dirname(os.readlink(link)), ignore_errors=True)
-            os.unlink(link)
+            with contextlib.suppress(FileNotFoundError):  # another process destroys it, too
+                shutil.rmtree(os.path.dirname(os.readlink(link)), ignore_errors=True)
+                os.unlink(link)
 
     def _command(self, disk, shared, memory_mib, processors):
         command = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", *accelerators(),
-                   "-m", str(memory_mib), "-smp", str(processors), "-pidfile", self._file("pid"),
+                   "-m", str(memory_mib), "-smp", str(processors), "-pidfile", self.file("pid"),
                    "-kernel", os.path.join(self.image, "vmlinuz"), "-initrd", os.path.join(self.image, "initrd.img"),
-                   "-append", "root=/dev/vda rw console=ttyS0 quiet panic=5 mitigations=off",
+                   "-append", "root=/dev/vda rw console=ttyS0 quiet panic=5 mitigations=off tsc=reliable",
                    "-drive", f"if=none,id=disk,file={disk},format=qcow2", "-device", "virtio-blk-pci,drive=disk",
-                   "-serial", f"file:{self._file('console.log')}",
+                   "-serial", f"file:{self.file('console.log')}",
                    "-device", "virtio-rng-pci",
                    "-device", "virtio-serial-pci",
-                   "-chardev", f"socket,id=agent,path={os.readlink(self._file('agent'))},server=on,wait=off",
+                   "-chardev", f"socket,id=agent,path={os.readlink(self.file('agent'))},server=on,wait=off",
                    "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
         for number, directory in enumerate(shared):
             command += ["-virtfs", f"local,path={directory},mount_tag=shared{number},security_model=none,readonly=on,"
                                    "multidevs=remap"]
         return command
+
+    def _ports(self, names):
+        return [word for name in names for word in
+                ("-chardev", f"file,id={name},path={self.file(name)},append=on",
+                 "-device", f"virtserialport,chardev={name},name={name}")]
 
     def _wait_for_boot(self):
         self.agent.connect(BOOT_TIMEOUT).close()
@@ -132,7 +141,7 @@ class Machine:
 
     def log(self, name):
         try:
-            with open(self._file(name), encoding="utf-8", errors="replace") as file:
+            with open(self.file(name), encoding="utf-8", errors="replace") as file:
                 return "\n" + file.read()[-2000:]
         except OSError:
             return ""

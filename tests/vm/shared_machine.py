@@ -19,14 +19,29 @@ def shared_machine():
     return Machine(os.path.join(BUILD, "vm"), IMAGE)
 
 
-def start():
-    machine = shared_machine()
+def boot(machine, **options):
+    """From a fresh disk, with the built agent in it."""
+    if not os.path.exists(os.path.join(BUILD, "bin", "holdfast")):
+        raise MachineError(f"HOLDFAST_BUILD: no agent is built in {BUILD}")
     machine.destroy()
     make_image(IMAGE)
-    machine.start([SOURCE] if BUILD.startswith(SOURCE + "/") else [SOURCE, BUILD])
-    machine.run(f"mkdir /opt/holdfast && cp -r {BUILD}/bin/holdfast {BUILD}/bin/plugin-host {BUILD}/bin/plugins /opt/holdfast && "
-                "chown -R root:root /opt/holdfast && chmod -R go-w /opt/holdfast", timeout=300)
-    machine.run(f"sh {SOURCE}/tests/vm/hardware.sh", timeout=300)
+    try:
+        machine.start([SOURCE] if BUILD.startswith(SOURCE + "/") else [SOURCE, BUILD], **options)
+        machine.run(f"mkdir /opt/holdfast && cd {BUILD}/bin && cp -r holdfast plugin-host plugins /opt/holdfast && "
+                    "chown -R root:root /opt/holdfast && chmod -R go-w /opt/holdfast", timeout=300)
+    except BaseException:
+        machine.destroy()
+        raise
+    return machine
+
+
+def start():
+    machine = boot(shared_machine())
+    try:
+        machine.run(f"sh {SOURCE}/tests/vm/hardware.sh", timeout=300)
+    except BaseException:
+        machine.destroy()
+        raise
     return machine
 
 
@@ -45,7 +60,6 @@ def main(verb):
         return 77
     except MachineError as error:
         print(error)
-        shared_machine().destroy()
         return 1
     machine.end_with(os.getppid())
     return 0

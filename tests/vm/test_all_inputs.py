@@ -33,8 +33,8 @@ class AllInputs(InVirtualMachine):
             if value is not None:
                 self.assertEqual(sampled.values[name][channel], value, channel)
         table = self.machine.run(f"{HOLDFAST} test --config /srv/{self.id()}.toml", TIMEOUT)
-        self.assertRegex(table, r"lm75\.temp1 +25\.5 Cel")
-        self.assertRegex(table, r"temperature\.28-00000000b001 +21\.5 Cel")
+        self.assertRegex(table, r"lm75\.temp1 +25\.5 +Cel")
+        self.assertRegex(table, r"temperature\.28-00000000b001 +21\.5 +Cel")
 
     def test_they_run_side_by_side_without_an_error(self):
         agent = self.run_agent(*self.inputs)

@@ -24,7 +24,7 @@ class W1(InVirtualMachine):
 
     def test_an_answer_with_a_wrong_crc_is_not_taken(self):
         self.parameter("probe_fault", "1,0")
-        for reading in self.run_until_error("the CRC does not match"):
+        for reading in self.run_until_error("not with a right CRC"):
             self.assertNotIn(f"temperature.{FIRST}", reading["values"])
 
     def test_the_value_after_power_on_is_not_taken(self):
