@@ -61,20 +61,21 @@ git commit -qam "Another plugin interface"
 check "another plugin interface is refused" refused "plugin interface"
 git reset -q --hard HEAD~
 
-# spoil FILE-PATTERN SED: the packages with one file that tells something else.
+# spoil PACKAGES PATTERN SED: a copy of the packages with one file that tells something else.
 spoil() {
-    local deb tree=$work/spoilt
+    local deb at tree=$work/spoilt
     packages=$work/packages
     rm -rf "$packages" "$tree"
     cp -r "$1" "$packages"
     for deb in "$packages"/*.deb; do
+        case $deb in *-dbgsym_*) continue ;; esac
         rm -rf "$tree"
         dpkg-deb -R "$deb" "$tree"
-        file=$(find "$tree" -path "$2")
-        [ -n "$file" ] || continue
-        case $file in
-            *.gz) zcat "$file" | sed "$3" | gzip -n >"$work/file" && cp "$work/file" "$file" ;;
-            *) sed -i "$3" "$file" ;;
+        at=$(find "$tree" -path "$2")
+        [ -n "$at" ] || continue
+        case $at in
+            *.gz) zcat "$at" | sed "$3" | gzip -n >"$work/file" && cp "$work/file" "$at" ;;
+            *) sed -i "$3" "$at" ;;
         esac
         dpkg-deb --root-owner-group -Znone -b "$tree" "$deb" >/dev/null
     done
