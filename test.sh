@@ -2,7 +2,8 @@
 # test.sh: builds everything and runs all tests; the last line says how many passed, failed and were skipped.
 #
 # Installs what is missing with apt, saying so first (as root, or with sudo). Environment: FUZZ_SECONDS a fuzzer (20),
-# HOLDFAST_LONG=1 for the long forms of the end-to-end tests, HOLDFAST_VM=1 for the tests in a virtual machine too.
+# HOLDFAST_LONG=1 for the long forms of the end-to-end tests, HOLDFAST_VM=1 for the tests in a virtual machine too,
+# HOLDFAST_CROSS=1 for packages of arm64 and armhf, built here and run by qemu.
 # Exit status: 0 when nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -153,6 +154,17 @@ fi
 
 stage "package"
 package
+
+if [ "${HOLDFAST_CROSS:-}" = 1 ]; then
+    .ci/install cross
+    for arch in arm64 armhf; do
+        stage "packages for $arch"
+        status=0
+        tests/package/cross-build.sh $arch build/cross-$arch --test || status=$?
+        verdict "build for $arch" $status
+        [ $status != 0 ] || counted "packages of $arch" tests/package/foreign-test.sh $arch build/cross-$arch/*_$arch.deb
+    done
+fi
 
 stage "done"
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"

@@ -27,6 +27,10 @@ if(CMAKE_SIZEOF_VOID_P EQUAL 4)
     add_compile_options(-Wno-psabi)  # all is built by one compiler: how others pass arguments does not matter
 endif()
 add_link_options(-Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL aarch64)
+    # Kernels of gateways have pages of 4 or 16 KiB; room for those of 64 KiB is more than half a megabyte of padding.
+    add_link_options(-Wl,-z,max-page-size=16384)
+endif()
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
     add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE
         -D_FORTIFY_SOURCE=2)
