@@ -1,5 +1,6 @@
 #!/bin/bash
-# demo.sh: the main job on this machine, in about half a minute: readings to a TLS broker, the broker away, the broker back.
+# demo.sh [HOLDFAST]: the main job on this machine, in about half a minute: readings to a TLS broker, the broker away, the broker back.
+# Builds the agent, or takes the one that is named, as /usr/bin/holdfast; then all that it needs has to be installed.
 #
 # Installs what is missing with apt, saying so first (as root, or with sudo). Works in a temporary directory and on loopback
 # only; leaves no process and no file behind but build/demo. Exit status: 0 when every reading arrived.
@@ -14,14 +15,18 @@ give_up() { printf '\nThe demo failed: %s\n' "$*" >&2; tail -n 20 "$work"/*.log 
 
 # --- programs
 
-.ci/install build demo
-say "Building the agent, optimised as the Debian package is (build/demo); the first time this takes some minutes"
-mkdir -p build
-launcher=$(command -v ccache || true)
-cmake -S . -B build/demo -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_TESTS=OFF \
-    ${launcher:+-DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"} >build/demo.log || { cat build/demo.log; exit 1; }
-cmake --build build/demo
-holdfast=$PWD/build/demo/bin/holdfast
+build() {
+    .ci/install build demo
+    say "Building the agent, optimised as the Debian package is (build/demo); the first time this takes some minutes"
+    mkdir -p build
+    local launcher
+    launcher=$(command -v ccache || true)
+    cmake -S . -B build/demo -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_TESTS=OFF \
+        ${launcher:+-DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"} >build/demo.log || { cat build/demo.log; exit 1; }
+    cmake --build build/demo
+}
+holdfast=${1:-$PWD/build/demo/bin/holdfast}
+if [ $# = 0 ]; then build; fi
 
 # --- a place to work, gone in the end
 

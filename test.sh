@@ -72,47 +72,57 @@ second_try() {
     ctest --test-dir "$1" --output-junit "$PWD/$1/again.xml" --output-on-failure -LE random -R "^($names)\$" || true
 }
 
+# fuzz DIRECTORY: runs all fuzzers that were built there at once.
 fuzz() {
-    local program name seeds running=()
-    for program in build/fuzz/bin/fuzz_*; do
+    local program name seeds running=() work=$1/fuzz
+    for program in "$1"/bin/fuzz_*; do
         name=${program##*/fuzz_}
-        mkdir -p "build/fuzz/corpus/$name"
+        mkdir -p "$work/corpus/$name"
         seeds=()
         [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
         echo "$name for ${FUZZ_SECONDS:-20} s"
-        "$program" -max_total_time="${FUZZ_SECONDS:-20}" -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" \
-            "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 &
+        "$program" -max_total_time="${FUZZ_SECONDS:-20}" -artifact_prefix="$work/$name-" "$work/corpus/$name" \
+            "${seeds[@]}" >"$work/$name.log" 2>&1 &
         running+=("$name=$!")
     done
     for name in "${running[@]}"; do
         if wait "${name#*=}"; then
             verdict "fuzz_${name%=*}" 0
-            echo "${name%=*}: $(tail -n 1 "build/fuzz/${name%=*}.log")"
+            echo "${name%=*}: $(tail -n 1 "$work/${name%=*}.log")"
         else
             verdict "fuzz_${name%=*}" 1
-            tail -n 40 "build/fuzz/${name%=*}.log"
+            tail -n 40 "$work/${name%=*}.log"
         fi
     done
 }
 
-# A program that counts for itself ends with "N passed, N failed".
-package() {
-    local log=build/package.log status=0 counts
-    rm -rf build/package
-    tests/package/build-deb.sh build/package || status=$?
-    verdict "build of the package" $status
-    [ $status = 0 ] || return 0
-    tests/package/install-test.sh build/package/holdfast_[0-9]*.deb 2>&1 | tee "$log" || status=$?
+# counted NAME SCRIPT ARGUMENT...: a script that counts for itself ends with "N passed, N failed".
+counted() {
+    local name=$1 log status=0 counts
+    shift
+    log=build/$(basename "$1").log
+    "$@" 2>&1 | tee "$log" || status=$?
     counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
     if [ -z "$counts" ]; then
-        verdict "test of the package" $status
+        verdict "$name" $status
         return 0
     fi
     passed=$((passed + ${counts%% *}))
     counts=${counts#*, }
     failed=$((failed + ${counts%% *}))
-    [ "${counts%% *}" = 0 ] && [ $status = 0 ] || broken+=("test of the package")
+    [ "${counts%% *}" = 0 ] && [ $status = 0 ] || broken+=("$name")
     if [ "${counts%% *}" = 0 ] && [ $status != 0 ]; then failed=$((failed + 1)); fi
+}
+
+package() {
+    local status=0
+    rm -rf build/package
+    tests/package/build-deb.sh build/package || status=$?
+    verdict "build of the package" $status
+    [ $status = 0 ] || return 0
+    counted "test of the package" tests/package/install-test.sh build/package/holdfast_[0-9]*.deb
+    counted "test of the repository" tests/package/repository-test.sh build/package
+    counted "test of the release" tests/package/release-test.sh build/package
 }
 
 stage "packages"
@@ -122,7 +132,7 @@ mkdir -p build
 stage "end-to-end tests"
 if build build/test end_to_end -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG"; then
     # Most of them wait most of the time.
-    run_ctest build/test -j$(($(nproc) + 1)) -L e2e
+    run_ctest build/test -j$((2 * $(nproc) + 1)) -L e2e
 fi
 
 if [ "${HOLDFAST_VM:-}" = 1 ]; then
@@ -133,15 +143,12 @@ if [ "${HOLDFAST_VM:-}" = 1 ]; then
     fi
 fi
 
-stage "unit tests under address and undefined behaviour sanitizers"
-if build build/test-asan all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DHOLDFAST_SANITIZE=address,undefined; then
-    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/test-asan -j2 -LE e2e
-fi
-
-stage "fuzzers"
-if build build/fuzz tests/fuzz/all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
-    -DHOLDFAST_TESTS=OFF -DHOLDFAST_FUZZERS=ON -DHOLDFAST_SANITIZE=address,undefined; then
-    fuzz
+# One build for both: clang takes half of GCC's time where sanitizers are on, and the fuzzers need it.
+stage "unit tests and fuzzers under address and undefined behaviour sanitizers"
+if build build/sanitized all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+    -DHOLDFAST_SANITIZE=address,undefined -DHOLDFAST_FUZZERS=ON -DHOLDFAST_PRECOMPILE=ON; then
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/sanitized -j$(($(nproc) + 1)) -LE e2e
+    fuzz build/sanitized
 fi
 
 stage "package"

@@ -21,6 +21,11 @@ set(HOLDFAST_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/plugins)
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-plt
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    # Else armhf fails (EOVERFLOW) with files and disks of more than 2 GiB or 2^32 blocks, and with large inode numbers.
+    add_compile_definitions(_FILE_OFFSET_BITS=64)
+    add_compile_options(-Wno-psabi)  # all is built by one compiler: how others pass arguments does not matter
+endif()
 add_link_options(-Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
     add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE
@@ -32,10 +37,6 @@ if(HOLDFAST_SANITIZE)
     add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
 endif()
 
-if(HOLDFAST_FUZZERS)
-    add_compile_options(-fsanitize=fuzzer-no-link)  # libFuzzer is led by coverage: of the libraries, too
-endif()
-
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
@@ -45,6 +46,17 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
 find_library(PAHO_MQTTPP paho-mqttpp3 REQUIRED)
 find_library(PAHO_MQTT_AS paho-mqtt3as REQUIRED)
+
+# holdfast_precompile(TARGET OWNER HEADER...): TARGET takes the precompiled headers of OWNER, which itself makes them.
+function(holdfast_precompile target owner)
+    if(NOT HOLDFAST_PRECOMPILE)
+        return()
+    elseif(target STREQUAL owner)
+        target_precompile_headers(${target} PRIVATE ${ARGN})
+    else()
+        target_precompile_headers(${target} REUSE_FROM ${owner})
+    endif()
+endfunction()
 
 # holdfast_library(NAME SOURCES... LINKS...): the static library of one folder of agent/; LINKS are the arrows it may follow.
 function(holdfast_library name)
@@ -64,12 +76,30 @@ function(holdfast_small)
     endforeach()
 endfunction()
 
-# holdfast_plugin(NAME SOURCES...): a bundled plugin; it sees the public header alone, as a third party's would.
+# holdfast_without_exceptions(TARGET...): nothing in them throws or catches, for what can fail there returns a Result; and what the
+# library throws at them, for want of memory, ends the process either way. So they need no code for the case, nor tables to find it by.
+function(holdfast_without_exceptions)
+    foreach(target IN LISTS ARGN)
+        target_compile_options(${target} PRIVATE -fno-exceptions
+            $<$<NOT:$<CONFIG:Debug>>:-fno-unwind-tables> $<$<NOT:$<CONFIG:Debug>>:-fno-asynchronous-unwind-tables>)
+    endforeach()
+endfunction()
+
+# holdfast_fast(SOURCE...): of a folder that is built for size, what each reading goes through.
+function(holdfast_fast)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O2>)
+endfunction()
+
+# holdfast_plugin(NAME [FAST] SOURCES... [LINKS...]): a bundled plugin, built for size unless readings come as fast as it makes them.
+# It sees the public header, as a third party's would, and plugins/shared.
 function(holdfast_plugin name)
-    cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE_LINKS" ${ARGN})
+    cmake_parse_arguments(arg "FAST" "" "SOURCES;LINKS" ${ARGN})
     add_library(plugin_${name} MODULE ${arg_SOURCES})
-    target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR}/plugins/include)
-    target_link_libraries(plugin_${name} PRIVATE ${arg_PRIVATE_LINKS})
+    target_link_libraries(plugin_${name} PRIVATE holdfast_shared ${arg_LINKS})
+    target_compile_definitions(plugin_${name} PRIVATE HOLDFAST_VERSION="${PROJECT_VERSION}")
+    if(NOT arg_FAST)
+        holdfast_small(plugin_${name})
+    endif()
     set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
         LIBRARY_OUTPUT_DIRECTORY ${HOLDFAST_PLUGIN_OUTPUT_DIRECTORY})
     install(TARGETS plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins)
@@ -84,6 +114,7 @@ function(holdfast_test name)
         target_link_libraries(test_${name} PRIVATE holdfast_${link})
     endforeach()
     target_link_libraries(test_${name} PRIVATE ${arg_PRIVATE_LINKS} GTest::gmock GTest::gtest_main)
+    holdfast_precompile(test_${name} test_base <filesystem> <fstream> <functional> <map> <thread> <tl/expected.hpp> <gmock/gmock.h> <gtest/gtest.h>)
     set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     set(properties TIMEOUT 300)
     foreach(property LABELS ENVIRONMENT)

@@ -38,7 +38,8 @@ Result<std::string> read_password_file(const std::filesystem::path& file, std::s
 Result<std::string> read_password_setting(const std::string& key, const std::filesystem::path& file) {
     if (file.empty()) return std::string();
     auto password = read_password_file(file);
-    if (!password) return Error{password.error().kind, key + ": " + password.error().text};
+    if (!password)
+        return Error{password.error().kind, key + ": " + password.error().text, password.error().code};
     return password;
 }
 

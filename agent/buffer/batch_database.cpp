@@ -255,7 +255,7 @@ std::optional<std::int64_t> BatchDatabase::wall_offset(const BootId& boot_id) {
     const auto [known, is_new] = wall_offsets_.try_emplace(boot_id);
     if (is_new) {
         const std::string_view bytes(reinterpret_cast<const char*>(boot_id.data()), boot_id.size());
-        auto found = wall_offset_.bind_blob(1, bytes).each([&](const Statement& row) {
+        auto found = wall_offset_.bind_blob(1, bytes).each([known = known](const Statement& row) {
             known->second = row.integer(0);
             return false;
         });
@@ -289,7 +289,7 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
     header.message_seq = to_unsigned(row.integer(message_seq));
     auto [name, new_name] = input_names_.try_emplace(row.integer(input));
     if (new_name) {
-        auto found = input_name_.bind(1, name->first).each([&](const Statement& known) {
+        auto found = input_name_.bind(1, name->first).each([name = name](const Statement& known) {
             name->second = known.bytes(0);
             return false;
         });
@@ -301,7 +301,7 @@ Result<Batch> BatchDatabase::decode(const Statement& row, Priority priority) {
     header.input = name->second;
     auto [boot_id, new_boot] = boot_ids_.try_emplace(row.integer(boot));
     if (new_boot) {
-        auto found = boot_id_.bind(1, boot_id->first).each([&](const Statement& known) {
+        auto found = boot_id_.bind(1, boot_id->first).each([boot_id = boot_id](const Statement& known) {
             const std::string_view bytes = known.bytes(0);
             std::memcpy(boot_id->second.data(), bytes.data(), std::min(bytes.size(), boot_id->second.size()));
             return false;

@@ -31,10 +31,10 @@ constexpr std::size_t index_of(Priority priority) {
 // How max_size is shared between the database file and its WAL.
 struct FileBudget {
     explicit FileBudget(Bytes max_size);
-    std::int64_t database_pages;      // max_page_count
-    std::uint64_t wal_bytes;          // what the WAL may grow to
-    std::int64_t checkpoint_pages;    // wal_autocheckpoint
-    std::uint64_t transaction_bytes;  // bodies in one transaction
+    std::int64_t database_pages;    // max_page_count
+    std::uint64_t wal_bytes;        // what the WAL may grow to
+    std::int64_t checkpoint_pages;  // wal_autocheckpoint
+    std::size_t transaction_bytes;  // bodies in one transaction
 };
 
 class BatchDatabase {
@@ -147,7 +147,7 @@ class BatchDatabase {
     // The file may grow beyond max_size from now on.
     void lift_limit();
     // Bodies in one transaction.
-    std::uint64_t transaction_bytes() const;
+    std::size_t transaction_bytes() const;
 
     const FileBudget& budget() const { return budget_; }
     std::uint64_t file_bytes() const;  // database and WAL

@@ -31,7 +31,7 @@ FileBudget::FileBudget(Bytes max_size)
     const std::uint64_t file = max_size.count > 2 * wal_bytes ? max_size.count - wal_bytes : wal_bytes;
     database_pages = to_signed(file) / page_bytes;
     checkpoint_pages = std::min<std::int64_t>(1'000, to_signed(wal_bytes) / 2 / page_bytes);
-    transaction_bytes = wal_bytes / 8;
+    transaction_bytes = static_cast<std::size_t>(wal_bytes / 8);
 }
 
 Result<std::int64_t> BatchDatabase::unused_pages() {
@@ -65,8 +65,8 @@ void BatchDatabase::lift_limit() {
     (void)database_.execute(("PRAGMA max_page_count=" + std::to_string(budget_.database_pages)).c_str());
 }
 
-std::uint64_t BatchDatabase::transaction_bytes() const {
-    return short_of_disk_ ? std::min<std::uint64_t>(budget_.transaction_bytes, reserved_wal_bytes / 8)
+std::size_t BatchDatabase::transaction_bytes() const {
+    return short_of_disk_ ? std::min<std::size_t>(budget_.transaction_bytes, reserved_wal_bytes / 8)
                           : budget_.transaction_bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/journal_id.hpp"
 #include "base/unique_fd.hpp"
 #include "buffer/batch_row.hpp"
 #include "buffer/raw_reader.hpp"
@@ -149,7 +150,8 @@ Result<SalvageNotes> replace_damaged(const fs::path& file, Bytes max_size, const
     for (std::size_t i = 0; i + kept_damaged_sets < numbers.size(); ++i)
         remove_set(damaged_set(file, numbers[i]));
     log.error("the buffer is damaged (" + damage.text + "): it is kept as " +
-              damaged_set(file, notes.set).string() + ", and what can be read of it is taken over");
+                  damaged_set(file, notes.set).string() + ", and what can be read of it is taken over",
+              {journal_id::buffer_damaged});
     return notes;
 }
 

@@ -24,6 +24,7 @@ constexpr std::size_t schema_cookie_at = 40;
 constexpr std::size_t application_id_at = 68;
 // A migration raises the cookie by one for each statement.
 constexpr std::uint32_t most_schema_changes = 1'000;
+static_assert(sizeof(off_t) == 8, "a buffer may have more than 2 GiB");
 
 // False: not all of it is there.
 bool read_at(int fd, std::uint64_t offset, std::size_t size, std::string& bytes) {

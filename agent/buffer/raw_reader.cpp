@@ -236,13 +236,14 @@ std::optional<std::uint64_t> RawReader::first_seq(const TreePage& page) {
 // The whole payload, collected from the chain of pages where it goes on; what is missing of it is missing.
 std::string_view RawReader::payload_of(const Cell& cell) {
     if (cell.overflow == 0) return cell.local;
+    const auto size = static_cast<std::size_t>(cell.bytes);
     payload_.assign(cell.local);
     PageNumber next = cell.overflow;
-    while (next != 0 && payload_.size() < cell.bytes && pages_.read(next, chain_)) {
-        payload_.append(chain_, 4, std::min<std::uint64_t>(page_bytes - 4, cell.bytes - payload_.size()));
+    while (next != 0 && payload_.size() < size && pages_.read(next, chain_)) {
+        payload_.append(chain_, 4, std::min<std::size_t>(page_bytes - 4, size - payload_.size()));
         next = big_endian(chain_, 0);
     }
-    payload_.resize(cell.bytes);
+    payload_.resize(size);
     return payload_;
 }
 

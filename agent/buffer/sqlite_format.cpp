@@ -38,8 +38,8 @@ std::int64_t signed_big_endian(std::string_view bytes) {
 }
 
 std::size_t local_bytes(std::uint64_t payload, std::size_t most_local) {
-    if (payload <= most_local) return payload;
-    const std::uint64_t split = least_local + (payload - least_local) % (page_bytes - 4);
+    if (payload <= most_local) return static_cast<std::size_t>(payload);
+    const auto split = static_cast<std::size_t>(least_local + (payload - least_local) % (page_bytes - 4));
     return split <= most_local ? split : least_local;
 }
 
@@ -48,8 +48,9 @@ bool take_value(std::uint64_t type, std::string_view& body, Field& value) {
     constexpr std::size_t sizes[] = {0, 1, 2, 3, 4, 6, 8, 8, 0, 0};
     value = {};
     if (type == 10 || type == 11) return false;
-    const std::uint64_t size = type < 10 ? sizes[type] : (type - 12) / 2;
-    if (size > body.size()) return false;
+    const std::uint64_t wanted = type < 10 ? sizes[type] : (type - 12) / 2;
+    if (wanted > body.size()) return false;
+    const auto size = static_cast<std::size_t>(wanted);
     value.bytes = body.substr(0, size);
     body.remove_prefix(size);
     if (type == 0) return true;
@@ -119,10 +120,11 @@ std::optional<Cell> TreePage::cell(std::size_t index) const {
 bool decode_record(std::string_view payload, std::vector<Field>& values) {
     values.clear();
     std::string_view types = payload;
-    const auto header = take_varint(types);
-    if (!header || *header > payload.size() || *header < payload.size() - types.size()) return false;
-    std::string_view body = payload.substr(*header);
-    types = types.substr(0, *header - (payload.size() - types.size()));
+    const auto length = take_varint(types);
+    if (!length || *length > payload.size() || *length < payload.size() - types.size()) return false;
+    const auto header = static_cast<std::size_t>(*length);
+    std::string_view body = payload.substr(header);
+    types = types.substr(0, header - (payload.size() - types.size()));
     while (!types.empty()) {
         const auto type = take_varint(types);
         if (!type || !take_value(*type, body, values.emplace_back())) return false;

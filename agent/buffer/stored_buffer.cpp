@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/journal_id.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -403,9 +405,9 @@ std::optional<MonoTime> StoredBuffer::look_for_room() {
     }
     if (wait != std::exchange(inputs_wait_, wait)) {
         if (wait)
-            log_.warning("the buffer is full: inputs wait");
+            log_.warning("the buffer is full: inputs wait", {journal_id::buffer_full});
         else
-            log_.info("the buffer has room again: inputs go on");
+            log_.info("the buffer has room again: inputs go on", {journal_id::buffer_has_room});
     }
     if (!held_back_ && !inputs_wait_) return std::nullopt;
     return clock_.now() + room_look_interval;
@@ -451,7 +453,8 @@ void StoredBuffer::end_episode_if_over() {
     const auto free = database_->free_pages();
     if (!free || *free < database_->budget().database_pages / 4) return;
     log_.info("the buffer has room again; " + std::to_string(full_.dropped) + " readings were dropped and " +
-              std::to_string(full_.thinned) + " merged into coarser ones");
+                  std::to_string(full_.thinned) + " merged into coarser ones",
+              {journal_id::buffer_has_room});
     full_ = {};
     extra_pages_ = 0;
     for (Lane& own : lanes_)

@@ -46,9 +46,11 @@ Result<void> StoredBuffer::keep_sent_clocks(BatchDatabase::Write& write) const {
 
 void StoredBuffer::correct(BatchHeader& header) {
     if (header.clock != ClockState::unsynchronised || sent_unsynchronised_.contains(header.seq)) return;
-    const auto offset = header.boot == boot_
-                            ? wall_offset_us_
-                            : (database_ ? database_->wall_offset(header.boot) : std::nullopt);
+    std::optional<std::int64_t> offset;
+    if (header.boot == boot_)
+        offset = wall_offset_us_;
+    else if (database_)
+        offset = database_->wall_offset(header.boot);
     if (!offset) return;
     header.wall_offset_us = *offset;
     header.clock = ClockState::corrected;

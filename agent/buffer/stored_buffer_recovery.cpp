@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/journal_id.hpp"
 #include "buffer/access_advice.hpp"
 #include "buffer/damaged_set.hpp"
 #include "buffer/page_file.hpp"
@@ -46,26 +47,29 @@ std::uint64_t saturating_subtract(std::uint64_t a, std::uint64_t b) {
     return a > b ? a - b : 0;
 }
 
+// What can't be gone on with is set aside, and a fresh one is opened.
+Result<std::unique_ptr<BatchDatabase>> open_sound_database(const std::filesystem::path& file, Bytes max_size,
+                                                           Log& log) {
+    auto database = open_database(file, max_size);
+    Result<void> sound;
+    if (database && !(*database)->closed_cleanly()) sound = (*database)->check();
+    if (!database) sound = database.error();
+    if (sound || sound.error().kind != Error::Kind::corrupt) return database;
+    if (database) {
+        (*database)->abandon();
+        database->reset();
+    }
+    if (const auto replaced = replace_damaged(file, max_size, sound.error(), {}, log); !replaced)
+        return replaced.error();
+    return BatchDatabase::open(file, max_size);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Buffer>> Buffer::open(const std::filesystem::path& directory,
                                              const BufferConfig& config, const Clock& clock, Log& log) {
     const std::filesystem::path file = directory / "buffer.db";
-    auto database = open_database(file, config.max_size);
-    Result<void> sound;
-    if (database && !(*database)->closed_cleanly()) sound = (*database)->check();
-    if (!database) sound = database.error();
-    if (!sound && sound.error().kind == Error::Kind::corrupt) {
-        if (database) {
-            (*database)->abandon();
-            database->reset();
-        }
-        const auto replaced = replace_damaged(file, config.max_size, sound.error(), {}, log);
-        if (replaced)
-            database = BatchDatabase::open(file, config.max_size);
-        else
-            database = replaced.error();
-    }
+    auto database = open_sound_database(file, config.max_size, log);
     if (!database && database.error().kind == Error::Kind::config) return database.error();
     auto buffer =
         std::make_unique<StoredBuffer>(file, config, clock, log, database ? std::move(*database) : nullptr);
@@ -117,7 +121,8 @@ void StoredBuffer::database_failed(const Error& error) {
     why.text += access_advice(file_);
     if (!retry_at_)
         log_.error("cannot write the buffer (" + why.text +
-                   "): readings are kept in memory, the oldest are dropped when it is full");
+                       "): readings are kept in memory, the oldest are dropped when it is full",
+                   {journal_id::buffer_unwritable});
     last_error_ = why.text;
     reopen_ = why.kind != Error::Kind::full;
     retry_at_ = clock_.now() + backoff_.next(std::chrono::milliseconds(500));
@@ -126,7 +131,8 @@ void StoredBuffer::database_failed(const Error& error) {
 void StoredBuffer::database_works() {
     if (!retry_at_) return;
     log_.info("the buffer can be written again; " + std::to_string(lost_in_memory_) +
-              " readings were dropped meanwhile");
+                  " readings were dropped meanwhile",
+              {journal_id::buffer_writable});
     lost_in_memory_ = 0;
     last_error_.clear();
     retry_at_.reset();

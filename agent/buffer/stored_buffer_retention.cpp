@@ -2,6 +2,7 @@
 // told by a gap record; what is merged is counted and its message says so.
 #include <algorithm>
 
+#include "base/journal_id.hpp"
 #include "buffer/stored_buffer.hpp"
 #include "buffer/thin_rows.hpp"
 
@@ -244,7 +245,7 @@ void StoredBuffer::tell_what_went(const Turn& turn) {
     const std::string what = turn.thinned_readings > 0 ? "the oldest readings are merged into coarser ones"
                              : config_.when_full == WhenFull::drop_newest ? "new readings are dropped"
                                                                           : "the oldest readings are dropped";
-    log_.warning(why + ": " + what + ", lowest priority first");
+    log_.warning(why + ": " + what + ", lowest priority first", {journal_id::buffer_full});
 }
 
 }  // namespace holdfast

@@ -17,11 +17,11 @@ bool StoredBuffer::look_after_damage() {
 // Every row was read and is gone, but the totals say that there are more: damage made them unfindable.
 bool StoredBuffer::misses_rows() const {
     if (!lent_.empty()) return false;
-    std::size_t expected = 0;
+    std::uint64_t expected = 0;
     for (const auto& [key, gap] : gaps_.gaps())
         expected += gap.stored ? 1 : 0;
     expected += database_ ? database_->refused().rows().size() : 0;
-    std::size_t counted = 0;
+    std::uint64_t counted = 0;
     for (const Lane& own : lanes_) {
         const bool all_read = own.cursor > own.last_row && own.ahead.empty() && own.acked.empty();
         if (!all_read && own.disk.batches > 0) return false;

@@ -24,7 +24,7 @@ BufferStatus StoredBuffer::status() const {
     for (const auto& [seq, lent] : lent_)
         held(lent.batch.header);
     for (const Lane& own : lanes_) {
-        status.batches += std::max(own.disk.batches, own.acked.size()) - own.acked.size();
+        status.batches += std::max<std::uint64_t>(own.disk.batches, own.acked.size()) - own.acked.size();
         // The count of a damaged row may be wrong.
         status.committed_readings += std::max(own.disk.readings, own.acked_readings) - own.acked_readings;
         if (own.disk.batches > own.acked.size() && own.oldest_wall_us && own.oldest_arrived_s)

@@ -140,8 +140,12 @@ int check(const Arguments& arguments) {
         (config.broker.servers.empty() ? std::string("no server") : config.broker.servers.front().url) + "\n";
     const bool tls = std::any_of(config.broker.servers.begin(), config.broker.servers.end(),
                                  [](const Server& server) { return uses_tls(server.scheme); });
-    if (const auto wrong = tls ? check_tls_files(config.broker.tls) : std::nullopt)
-        text += "warning: no server can be reached until this is mended: " + wrong->text + "\n";
+    const auto files = tls ? load_tls_files(config.broker.tls) : Result<TlsContents>(TlsContents{});
+    if (!files && files.error().code == 0) {
+        complain(files.error());
+        return wrong_config;
+    }
+    if (!files) text += "warning: whether a server can be reached is not known: " + files.error().text + "\n";
     if (!print(text)) return failed;
     return arguments.online ? check_online(config, arguments) : done;
 }

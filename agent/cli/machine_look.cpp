@@ -99,8 +99,10 @@ void look_at_system(const fs::path& root, std::vector<ProposedInput>& out) {
 }
 
 void look_at_hwmon(const fs::path& root, std::vector<ProposedInput>& out) {
-    ProposedInput input{"board", "hwmon", "30s", named(entries(root / "sys/class/hwmon", "hwmon"), "name"),
-                        {},      {}};
+    std::vector<fs::path> chips = entries(root / "sys/class/hwmon", "hwmon");
+    // What w1 reads, and hwmon only when asked by name.
+    std::erase_if(chips, [](const fs::path& chip) { return first_line(chip / "name") == "w1_slave_temp"; });
+    ProposedInput input{"board", "hwmon", "30s", named(chips, "name"), {}, {}};
     const Lines zones = named(entries(root / "sys/class/thermal", "thermal_zone"), "type");
     input.found.insert(input.found.end(), zones.begin(), zones.end());
     if (!input.found.empty()) out.push_back(std::move(input));
@@ -138,11 +140,13 @@ void look_at_iio(const fs::path& root, std::vector<ProposedInput>& out) {
 }
 
 void look_at_gpio(const fs::path& root, std::vector<ProposedInput>& out) {
-    ProposedInput input{"lines", "gpio", "30s", named(entries(root / "dev", "gpiochip"), "label"), {}, {}};
+    ProposedInput input{"lines", "gpio", "30s", {}, {}, {}};
+    for (const fs::path& chip : entries(root / "dev", "gpiochip"))
+        input.found.push_back(name_of(chip));
     if (input.found.empty()) return;
     input.advice = {"what is connected to which line, only you know: gpioinfo lists them",
                     "the service sees no device until it is told so: see the plugin's README"};
-    input.options = {"lines = { door = \"" + name_of(entries(root / "dev", "gpiochip").front()) +
+    input.options = {"lines = { door = \"" + input.found.front() +
                      ":17 edges active-low pull-up debounce=20ms\" }"};
     input.incomplete = true;
     out.push_back(std::move(input));

@@ -87,6 +87,7 @@ class ContractTest {
         configuration_.plugin_path = file_;
         configuration_.sensor_root = environment_.sensor_root;
         configuration_.interval_us = 1'000'000;
+        configuration_.trial = true;
     }
 
     // Options and interval of a configured input.

@@ -99,7 +99,8 @@ void PluginTrial::take(const frame::FromHost& frame) {
     if (const auto* failure = std::get_if<frame::OpenFailed>(&frame)) open_failure_ = *failure;
     if (const auto* crashed = std::get_if<frame::Crashed>(&frame)) crash_place_ = crashed->place;
     if (std::holds_alternative<frame::Opened>(frame)) opened_ = true;
-    if (std::holds_alternative<frame::Finished>(frame)) finished_ = true;
+    if (std::holds_alternative<frame::Finished>(frame) || std::holds_alternative<frame::Gone>(frame))
+        finished_ = true;
 }
 
 void PluginTrial::take_readings(std::string_view segment) {

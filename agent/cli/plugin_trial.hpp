@@ -61,9 +61,9 @@ class PluginTrial {
     std::uint64_t readings_ = 0;
     std::uint64_t failures_ = 0;
     bool opened_ = false;
-    bool finished_ = false;
-    bool closed_ = false;  // its end of the socket
-    bool asked_ = false;   // to end
+    bool finished_ = false;  // or lost its device
+    bool closed_ = false;    // its end of the socket
+    bool asked_ = false;     // to end
     std::optional<frame::OpenFailed> open_failure_;
     std::string crash_place_;
     std::string disaster_;

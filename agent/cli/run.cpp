@@ -16,7 +16,7 @@ int run(const Arguments& arguments) {
     auto agent = std::make_unique<Agent>(arguments.places, std::move(*loaded.config), clock, *log);
     if (auto started = agent->start(); !started) {
         log->error(started.error().text);
-        return failed;
+        return started.error().kind == Error::Kind::config ? wrong_config : failed;
     }
     const auto ran = agent->run();
     if (!ran) log->error(ran.error().text);

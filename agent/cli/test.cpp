@@ -172,7 +172,9 @@ int test(const Arguments& arguments) {
     auto loop = SdEventLoop::create();
     if (!loop) return complain(loop.error());
     FirstReadings readings(config, clock);
-    Inputs inputs(**loop, clock, log, arguments.places.inputs, readings);
+    InputEnvironment environment = arguments.places.inputs;
+    environment.trial = true;
+    Inputs inputs(**loop, clock, log, std::move(environment), readings);
     auto timer = (*loop)->timer([&] { (*loop)->quit(); });
     if (!timer) return complain(timer.error());
     (*timer)->set(clock.now() + patience);

@@ -53,8 +53,9 @@ bool someone_listens(const sockaddr_un& address) {
 // Of connecting and sending, which would wait for ever for an agent that stands still.
 void limit_waiting(const UniqueFd& socket, std::chrono::milliseconds timeout) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
-    const timeval limit{.tv_sec = seconds.count(),
-                        .tv_usec = std::chrono::microseconds(timeout - seconds).count()};
+    const std::chrono::microseconds rest = timeout - seconds;
+    const timeval limit{.tv_sec = static_cast<time_t>(seconds.count()),
+                        .tv_usec = static_cast<suseconds_t>(rest.count())};
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
@@ -107,9 +108,9 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop,
     const auto address = socket_address(path);
     if (!address) return address.error();
     if (someone_listens(*address))
-        return Error{Error::Kind::config, path.native() +
-                                              ": another agent is running there; give this one its own "
-                                              "--runtime-dir and --state-dir"};
+        return Error{Error::Kind::retry, path.native() +
+                                             ": another agent is running there; give this one its own "
+                                             "--runtime-dir and --state-dir"};
     ::unlink(path.c_str());
     UniqueFd socket = stream_socket(SOCK_NONBLOCK);
     const mode_t mask = ::umask(0117);
@@ -117,7 +118,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(EventLoop& loop,
     const int code = errno;
     ::umask(mask);
     if (bound != 0)
-        return system_error(Error::Kind::config, path.native() + ": can't make the control socket", code);
+        return system_error(Error::Kind::retry, path.native() + ": can't make the control socket", code);
     if (::listen(socket.get(), static_cast<int>(max_connections)) != 0)
         return system_error(Error::Kind::bug, path.native() + ": can't listen", errno);
 

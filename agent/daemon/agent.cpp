@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/journal_id.hpp"
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "control/client_id.hpp"
@@ -84,6 +85,8 @@ Result<void> Agent::start() {
     pipeline_->configure(config_.inputs);
     inputs_ = std::make_unique<Inputs>(*loop_, clock_, log_, places_.inputs, *this);
     inputs_->configure(config_.inputs);
+    device_watch_ = std::make_unique<DeviceWatch>(*loop_, places_.inputs.sensor_root.native() + "/dev",
+                                                  [this] { inputs_->devices_appeared(); });
     loop_->after_turn([this] { turn_ended(); });
     keep_house();
     say_start();
@@ -143,10 +146,11 @@ Result<void> Agent::start_threads() {
 void Agent::say_start() const {
     const auto& servers = config_.broker.servers;
     log_.info("holdfast " + std::string(version) + " started: agent " + config_.agent.id + ", " +
-              std::to_string(config_.inputs.size()) + " inputs, " +
-              (servers.empty() ? std::string("no server configured: readings are kept in the buffer")
-                               : "server " + servers.front().url) +
-              ", " + std::to_string(store_->status().readings) + " readings in the buffer");
+                  std::to_string(config_.inputs.size()) + " inputs, " +
+                  (servers.empty() ? std::string("no server configured: readings are kept in the buffer")
+                                   : "server " + servers.front().url) +
+                  ", " + std::to_string(store_->status().readings) + " readings in the buffer",
+              {journal_id::started});
     if (!config_.broker.tls.verify)
         log_.warning("certificate verification is off: anyone on the way can read and change what is sent");
 }
@@ -213,7 +217,8 @@ void Agent::reload() {
     for (const ConfigProblem& problem : loaded.problems)
         log_.error(to_string(problem));
     if (!loaded.config) {
-        log_.error("the configuration is wrong: going on with the one before");
+        log_.error("the configuration is wrong: going on with the one before",
+                   {journal_id::configuration_refused});
     } else {
         std::string restart;
         const auto changed = [&](bool differs, const char* section) {
@@ -260,7 +265,8 @@ void Agent::stop() {
     let_go_ = forwarder_->stop(forwarder_grace);
     if (auto stored = store_->stop(); !stored) log_.error("buffer: " + stored.error().text);
     const BufferStatus buffer = store_->status();
-    log_.info("stopped: " + std::to_string(buffer.readings) + " readings wait in the buffer");
+    log_.info("stopped: " + std::to_string(buffer.readings) + " readings wait in the buffer",
+              {journal_id::stopped});
 }
 
 AgentStatus Agent::status() const {

@@ -17,6 +17,7 @@
 #include "control/control_socket.hpp"
 #include "control/refused.hpp"
 #include "control/status.hpp"
+#include "daemon/device_watch.hpp"
 #include "daemon/link_watch.hpp"
 #include "daemon/places.hpp"
 #include "daemon/sd_event_loop.hpp"
@@ -91,6 +92,7 @@ class Agent final : public ReadingSink {
     std::unique_ptr<LinkWatch> link_watch_;
     std::unique_ptr<Pipeline> pipeline_;
     std::unique_ptr<Inputs> inputs_;
+    std::unique_ptr<DeviceWatch> device_watch_;
     std::unique_ptr<ControlServer> control_;
     std::unique_ptr<EventLoop::Timer> batch_timer_;
     std::optional<MonoTime> batch_due_;

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/netlink_socket.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -25,13 +27,9 @@ bool is_good_news(const nlmsghdr& header) {
 }  // namespace
 
 LinkWatch::LinkWatch(EventLoop& loop, std::function<void()> came_up) : came_up_(std::move(came_up)) {
-    socket_ = UniqueFd(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
-    sockaddr_nl address{};
-    address.nl_family = AF_NETLINK;
-    address.nl_groups =
-        RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
-    const auto* any = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-    if (!socket_ || ::bind(socket_.get(), any, sizeof address) != 0) return;
+    socket_ = netlink_socket(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                                RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+    if (!socket_) return;
     auto source = loop.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { read(); });
     if (source) source_ = std::move(*source);
 }

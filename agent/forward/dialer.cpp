@@ -26,7 +26,6 @@ constexpr std::chrono::seconds longest_hint_wait = 60s;
 Dialer::Dialer(const BrokerConfig& config, std::uint64_t seed)
     : configured_(config.protocol),
       protocols_(config.servers.size(), configured_ == Protocol::automatic ? Protocol::v5 : configured_),
-      backoff_max_(config.backoff_max),
       backoff_(config.backoff_initial, config.backoff_max, seed),
       hint_wait_(flap_wait) {}
 

@@ -65,7 +65,6 @@ class Dialer {
 
     Protocol configured_;
     std::vector<Protocol> protocols_;  // by server: what it is spoken to with
-    std::chrono::milliseconds backoff_max_;
     Backoff backoff_;
     std::size_t server_ = 0;
     MonoTime next_at_{};

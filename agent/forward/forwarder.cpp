@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/journal_id.hpp"
 #include "forward/reason_codes.hpp"
 
 namespace holdfast {
@@ -289,7 +290,7 @@ void Forwarder::on(const transport::Connected& event, MonoTime now) {
     status_.state = BrokerState::connected;
     status_.last_error.clear();
     actions_.emplace_back(action::SetLink{true});
-    log_.info("connected to " + describe_link());
+    log_.info("connected to " + describe_link(), {journal_id::connected});
     failed_attempts_ = 0;
     logged_failures_.assign(config_.servers.size(), {});
     if (std::exchange(renew_due_, false)) renew(now);
@@ -335,7 +336,8 @@ void Forwarder::attempt_failed(const LinkFailure& failure, MonoTime now) {
         if (failed_attempts_++ == 0) actions_.emplace_back(action::SetLink{false});
         give_back(outbox_.take_ready());
         std::string& logged = logged_failures_[attempt_.server];
-        if (logged != failure.text) log_.warning("cannot connect to " + url + ": " + failure.text);
+        if (logged != failure.text)
+            log_.warning("cannot connect to " + url + ": " + failure.text, {journal_id::connection_failed});
         logged = failure.text;
         status_.last_error = failure.text;
     }
@@ -367,7 +369,7 @@ void Forwarder::leave_silent_broker(MonoTime now) {
 }
 
 void Forwarder::link_lost(const LinkFailure& failure, MonoTime now) {
-    log_.warning("connection to " + status_.server + " lost: " + failure.text);
+    log_.warning("connection to " + status_.server + " lost: " + failure.text, {journal_id::connection_lost});
     status_.last_error = failure.text;
     LinkFailure reason = failure;
     if (blame_the_largest(failure, now)) reason.kind = LinkFailure::Class::passing;

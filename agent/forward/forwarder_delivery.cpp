@@ -68,7 +68,7 @@ void Forwarder::offered(std::vector<Batch> batches) {
 
 void Forwarder::ask_for_more() {
     const std::size_t want = std::min(window(), most_ready);
-    const std::size_t have = outbox_.ready() + asked_;
+    const std::uint64_t have = outbox_.ready() + asked_;
     if (have > want / 2) return;
     asked_ += want - have;
     actions_.emplace_back(action::Demand{static_cast<std::uint32_t>(want - have)});

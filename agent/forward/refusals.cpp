@@ -1,5 +1,7 @@
 #include "forward/refusals.hpp"
 
+#include "base/journal_id.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -18,7 +20,7 @@ void Refusals::add(const std::string& input, std::uint64_t readings, const std::
     if (!first && now - episode.logged_at < silence) return;
     log_.warning("set aside " + std::to_string(episode.messages) + " message(s) with " +
                      std::to_string(episode.readings) + " reading(s): " + why,
-                 {{"INPUT", input}});
+                 {{"INPUT", input}, journal_id::messages_refused});
     episode = {0, 0, now};
 }
 

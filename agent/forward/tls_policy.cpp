@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
@@ -38,16 +39,19 @@ Result<void> check_key_mode(const fs::path& file) {
     return wrong("key_file " + file.string() + " can be read by others: run chmod 600 " + file.string());
 }
 
-std::string key_problem(const TlsConfig& tls, const std::string& content) {
+Error key_problem(const TlsConfig& tls, const std::string& content) {
     const std::string file = tls.key_file.string();
     if (content.find("BEGIN TSS2 PRIVATE KEY") != std::string::npos)
-        return "key_file " + file +
-               " is a key of a TPM that OpenSSL cannot open: set up its tpm2 provider as docs/mqtt.md says, "
-               "\"Keys in a TPM\"";
+        return {Error::Kind::config,
+                "key_file " + file +
+                    " is a key of a TPM that OpenSSL cannot open: set up its tpm2 provider as docs/mqtt.md "
+                    "says, \"Keys in a TPM\"",
+                ENOTSUP};
     if (content.find("ENCRYPTED") == std::string::npos)
-        return "key_file " + file + " holds no private key in PEM form";
-    if (tls.key_password_file.empty()) return "key_file " + file + " is encrypted: set key_password_file";
-    return "the password in " + tls.key_password_file.string() + " does not open key_file " + file;
+        return wrong("key_file " + file + " holds no private key in PEM form");
+    if (tls.key_password_file.empty())
+        return wrong("key_file " + file + " is encrypted: set key_password_file");
+    return wrong("the password in " + tls.key_password_file.string() + " does not open key_file " + file);
 }
 
 // All certificates of a file; each has to be whole, for a file that is being written ends in the middle of
@@ -69,7 +73,7 @@ Result<std::vector<X509Ptr>> parse_certificates(const std::string& key, const fs
 
 Result<std::string> read_named(const std::string& key, const fs::path& file) {
     auto content = read_file(file);
-    if (!content) return wrong(key + ": " + content.error().text);
+    if (!content) return Error{Error::Kind::config, key + ": " + content.error().text, content.error().code};
     return content;
 }
 
@@ -83,10 +87,10 @@ Result<void> load_client_pair(const TlsConfig& tls, TlsContents& contents) {
     if (!key) return key.error();
     if (auto mode = check_key_mode(tls.key_file); !mode) return mode;
     auto password = read_key_password(tls);
-    if (!password) return wrong(password.error().text);
+    if (!password) return password.error();
     const BioPtr key_bio = memory_bio(*key);
     const PkeyPtr opened(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, &give_key_password, &*password));
-    if (!opened) return wrong(key_problem(tls, *key));
+    if (!opened) return key_problem(tls, *key);
 
     if (X509_check_private_key(chain->front().get(), opened.get()) != 1)
         return wrong("cert_file " + tls.cert_file.string() + " and key_file " + tls.key_file.string() +

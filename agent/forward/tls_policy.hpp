@@ -30,7 +30,8 @@ struct TlsContents {
 
 // Fails (kind config) with the first thing that is wrong with them, as check_tls_files() does: every
 // certificate in them parses, the key opens, is its owner's alone and belongs to the certificate. Dates are
-// not looked at.
+// not looked at. The error's code is 0 when the files are there and wrong, and an errno when this process
+// can't tell, as it may not read one, or lacks what opens a key.
 Result<TlsContents> load_tls_files(const TlsConfig& tls);
 
 // The first thing that is wrong with the CA, certificate and key files, each with its own words; none: they

@@ -121,7 +121,7 @@ std::string_view symbol_at(std::uint64_t offset, std::span<char> out) {
     const UniqueFd file(::open(image.path.data(), O_RDONLY | O_CLOEXEC));
     ElfW(Ehdr) head;
     if (!file || !read_at(file.get(), head, 0)) return {};
-    for (const unsigned wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
+    for (const unsigned wanted : {unsigned{SHT_SYMTAB}, unsigned{SHT_DYNSYM}}) {
         for (unsigned i = 0; i < head.e_shnum; ++i) {
             ElfW(Shdr) table;
             ElfW(Shdr) strings;

@@ -14,7 +14,6 @@
 namespace holdfast::host {
 namespace {
 
-constexpr Micros first_reopen{1'000'000};
 constexpr Micros first_ready_retry{100'000};
 constexpr Micros beat{frame::beat_us};
 // A plugin that wants its next sample at once is interrupted by other duties
@@ -46,27 +45,27 @@ Runner::Runner(const holdfast_plugin& plugin, Services& services, Outlet& outlet
       schedule_(interval_, clock.now()) {}
 
 void Runner::run() {
-    open_first();
-    while (state_ != State::ended && !services_.has_finished() && outlet_.connected() && !termination_asked())
+    open();
+    while (state_ == State::running && !services_.has_finished() && outlet_.connected() &&
+           !termination_asked())
         step();
     end();
 }
 
 void Runner::step() {
     const MonoTime now = clock_.now();
-    if (state_ == State::gone) {
-        if (open_again_ <= now) reopen();
-    } else if (schedule_.due() && *schedule_.due() <= now) {
-        sample(now);
-    }
-    if (state_ != State::ended && !services_.has_finished()) wait(clock_.now());
+    if (schedule_.due() && *schedule_.due() <= now) sample(now);
+    if (state_ == State::running && !services_.has_finished()) wait(clock_.now());
 }
 
 void Runner::end() {
     report_errors();
     report_missed(report_missed_again_);
     outlet_.flush();
-    if (services_.has_finished()) outlet_.send(frame::Finished{});
+    if (services_.has_finished())
+        outlet_.send(frame::Finished{});
+    else if (state_ == State::gone)
+        outlet_.send(frame::Gone{});
     if (state_ == State::running) close();
 }
 
@@ -82,11 +81,12 @@ std::int32_t Runner::call(Call function) {
     return result.code;
 }
 
-std::int32_t Runner::open() {
+void Runner::open() {
     const std::int32_t code = call([&] { return plugin_.open(&services_.table(), &instance_); });
     if (code < 0) {
-        services_.forget_instance();
-        return code;
+        auto errors = services_.take_errors();
+        return outlet_.send(
+            frame::OpenFailed{-code, code == -EINVAL, errors ? errors->text : ::strerror(-code)});
     }
     state_ = State::running;
     schedule_ = Schedule(interval_, clock_.now());
@@ -94,26 +94,7 @@ std::int32_t Runner::open() {
         schedule_.sample_after(Micros(-1));
         schedule_.end_event();
     }
-    return 0;
-}
-
-void Runner::open_first() {
-    const std::int32_t code = open();
-    if (code == 0) return outlet_.send(frame::Opened{});
-    auto errors = services_.take_errors();
-    outlet_.send(frame::OpenFailed{-code, code == -EINVAL, errors ? errors->text : ::strerror(-code)});
-}
-
-void Runner::reopen() {
-    const std::int32_t code = open();
-    if (code == 0) return;
-    report_errors();
-    if (code == -EINVAL) {
-        outlet_.send(
-            frame::OpenFailed{EINVAL, true, "the plugin refused its options when its device came back"});
-        state_ = State::ended;
-    }
-    open_again_ = clock_.now() + grown(first_reopen, losses_++, most_retry);
+    outlet_.send(frame::Opened{});
 }
 
 void Runner::close() {
@@ -134,7 +115,7 @@ void Runner::sample(MonoTime now) {
     missed_ += schedule_.take_missed();
     if (is_failure(code))
         ++sample_failures_;
-    else if (recovers(sample_failures_))
+    else if (std::exchange(sample_failures_, 0) > 0)
         outlet_.send(frame::Beat{});
 }
 
@@ -146,20 +127,14 @@ void Runner::ready(const pollfd& event, MonoTime now) {
     if (plugin_.sample != nullptr) schedule_.end_event();
     if (is_failure(code))
         ready_again_ = now + grown(first_ready_retry, ready_failures_++, most_retry);
-    else if (recovers(ready_failures_))
+    else if (std::exchange(ready_failures_, 0) > 0)
         outlet_.send(frame::Beat{});
-}
-
-bool Runner::recovers(std::uint32_t& failures) {
-    losses_ = 0;
-    return std::exchange(failures, 0) > 0;
 }
 
 bool Runner::end_call(std::int32_t code) {
     if (code == -ENODEV) {
         close();
         state_ = State::gone;
-        open_again_ = clock_.now() + grown(first_reopen, losses_++, most_retry);
         return false;
     }
     if (const auto delay = services_.take_sample_after()) schedule_.sample_after(*delay);
@@ -181,14 +156,13 @@ void Runner::report_missed(MonoTime now) {
 
 MonoTime Runner::wake_time(MonoTime now) const {
     MonoTime wake = outlet_.last_sent() + beat;
-    if (state_ == State::gone) return std::min(wake, open_again_);
     if (schedule_.due()) wake = std::min(wake, *schedule_.due());
     if (ready_again_ > now) wake = std::min(wake, ready_again_);
     return wake;
 }
 
 void Runner::wait(MonoTime now) {
-    const bool busy = schedule_.due() && *schedule_.due() <= now && state_ == State::running;
+    const bool busy = schedule_.due() && *schedule_.due() <= now;
     if (busy && now - last_wait_ < busy_look) return;
     last_wait_ = now;
     strays_.look(now);

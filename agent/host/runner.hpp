@@ -1,5 +1,5 @@
 // Runs one plugin on its schedule: opens it, samples it, tells it of
-// descriptors that are ready, opens it again when its device went away.
+// descriptors that are ready, closes it when its device went away.
 // Everything a host does happens on this one thread.
 //
 // The daemon gets a frame at least every frame::beat_us while no call into the
@@ -18,8 +18,8 @@ class Runner {
   public:
     Runner(const holdfast_plugin& plugin, Services& services, Outlet& outlet, const Clock& clock);
 
-    // Until the plugin has finished or can't be opened, the daemon has gone, or
-    // SIGTERM asked for the end.
+    // Until the plugin has finished, can't be opened or has lost its device, the
+    // daemon has gone, or SIGTERM asked for the end.
     void run();
 
   private:
@@ -29,10 +29,8 @@ class Runner {
     // errno, and every failure is counted once.
     template <typename Call>
     std::int32_t call(Call function);
-    std::int32_t open();
+    void open();
     void close();
-    void open_first();
-    void reopen();
     void sample(MonoTime now);
     void ready(const pollfd& event, MonoTime now);
     // After sample or ready: takes over what the plugin asked for. False when the
@@ -41,7 +39,6 @@ class Runner {
     void step();
     void end();
 
-    bool recovers(std::uint32_t& failures);
     void report_errors();
     void report_missed(MonoTime now);
     MonoTime wake_time(MonoTime now) const;
@@ -66,9 +63,7 @@ class Runner {
     // Failures in a row, and until when the failing thing is left alone.
     std::uint32_t sample_failures_ = 0;
     std::uint32_t ready_failures_ = 0;
-    std::uint32_t losses_ = 0;
     MonoTime ready_again_{};
-    MonoTime open_again_{};
 
     std::uint64_t missed_ = 0;  // samples that fell out and were not reported yet
     MonoTime report_missed_again_{};

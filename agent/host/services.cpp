@@ -74,6 +74,7 @@ holdfast_host Services::make_table(Services& services) {
         fenced([&] { return self(h).outlet_.send(frame::Restarted{std::string(view(reason))}), 0; });
     };
     table.finished = [](Host h) { self(h).finished_ = true; };
+    table.is_trial = [](Host h) -> std::int32_t { return self(h).configuration_.trial ? 1 : 0; };
     return table;
 }
 
@@ -126,7 +127,8 @@ std::int32_t Services::take_value(const holdfast_value& from, Value& to, std::si
     const holdfast_string& text = from.as.string;
     if (text.data == nullptr && text.length > 0) return refuse(-EINVAL, "emitted a string that is NULL");
     if (text.length > max_string_bytes) return refuse(-EMSGSIZE, "emitted a string of more than 64 KiB");
-    to.string = text.length == 0 ? std::string_view() : std::string_view(text.data, text.length);
+    to.string = text.length == 0 ? std::string_view()
+                                 : std::string_view(text.data, static_cast<std::size_t>(text.length));
     if (!is_utf8(to.string)) return refuse(-EINVAL, "emitted a string that is not UTF-8");
     size += to.string.size();
     return 0;

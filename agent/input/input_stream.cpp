@@ -101,7 +101,7 @@ Result<void> InputStream::launch() {
     auto plugin = find_plugin(context_.environment.plugin_directory, config_.plugin);
     if (!plugin) return plugin.error();
     frame::Configure configure{plugin->string(), context_.environment.sensor_root.string(),
-                               config_.interval.count(), config_.options};
+                               config_.interval.count(), config_.options, context_.environment.trial};
     auto host = HostProcess::start(context_.environment.host_program, config_.name, config_.memory_limit,
                                    std::move(configure));
     if (!host) return host.error();
@@ -218,6 +218,11 @@ void InputStream::resume() {
         conclude(*exit_status_);
     else if (host_)
         watch_socket();
+    arm();
+}
+
+void InputStream::device_appeared() {
+    supervisor_.device_appeared(context_.clock.now());
     arm();
 }
 

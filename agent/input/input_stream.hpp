@@ -45,6 +45,8 @@ class InputStream {
 
     void pause();
     void resume();
+    // A device may have come; see Supervisor.
+    void device_appeared();
 
     // The end, which the caller drives, as it ends several at once: ask, then take in what comes until
     // has_ended().

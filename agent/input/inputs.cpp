@@ -98,6 +98,11 @@ class Inputs::Impl {
             stream->resume();
     }
 
+    void devices_appeared() {
+        for (const auto& stream : streams_)
+            stream->device_appeared();
+    }
+
     void stop() { end_all(streams_); }
 
     std::vector<InputStatus> status() const {
@@ -156,6 +161,10 @@ void Inputs::pause() {
 
 void Inputs::resume() {
     impl_->resume();
+}
+
+void Inputs::devices_appeared() {
+    impl_->devices_appeared();
 }
 
 void Inputs::stop() {

@@ -58,6 +58,7 @@ struct InputEnvironment {
     std::filesystem::path host_program;
     std::filesystem::path plugin_directory;
     std::filesystem::path sensor_root;  // empty: the real /sys, /proc, /dev
+    bool trial = false;                 // what the inputs do must leave no trace
 };
 
 class Inputs {
@@ -71,6 +72,8 @@ class Inputs {
     // deadline.
     void pause();
     void resume();
+    // A device may have come: inputs that wait for theirs are tried soon.
+    void devices_appeared();
     // Ends all hosts (SIGTERM, shortly after SIGKILL) after taking in what they had sent; waits for them, at
     // most a second.
     void stop();

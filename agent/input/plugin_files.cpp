@@ -31,6 +31,10 @@ Result<void> check_owner(const fs::path& path) {
 }
 
 Error no_such_plugin(const fs::path& directory, const std::string& name) {
+    std::error_code no_link;
+    const fs::path file = directory / (name + ".so");
+    if (const fs::path target = fs::read_symlink(file, no_link); !no_link)
+        return {Error::Kind::config, file.string() + " is a link to nothing: " + target.string()};
     std::string known;
     for (const std::string& other : list_plugins({{}, directory, {}}))
         known += (known.empty() ? "" : ", ") + other;

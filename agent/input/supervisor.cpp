@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/journal_id.hpp"
+
 namespace holdfast {
 namespace {
 
@@ -19,6 +21,9 @@ constexpr Backoff::Duration longest_wait = 5min;
 constexpr std::uint32_t failures_to_give_up = 5;
 // A host that ran this long has run well.
 constexpr Micros trial = 1min;
+// From the news of a device until it is tried: udev grants its node meanwhile.
+constexpr Micros settling = 500ms;
+constexpr Micros between_hurried = 5s;
 // Without a missed sample for this long, the next one is news.
 constexpr Micros missed_quiet = 1h;
 // What a busy machine makes an input with a short interval miss, now and then, is none.
@@ -33,6 +38,11 @@ Micros silence_allowed(const InputConfig& config) {
 
 std::string plural(std::uint64_t count, std::string_view noun) {
     return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+// The errno of an open that may succeed once a device has come, or udev has granted its node.
+bool is_missing_device(std::int32_t code) {
+    return code == ENODEV || code == ENXIO || code == ENOENT || code == EACCES || code == EPERM;
 }
 
 std::string seconds(Micros time) {
@@ -102,7 +112,7 @@ void Supervisor::started(MonoTime now) {
     up_since_ = heard_ = now;
     ending_.clear();
     crash_place_.clear();
-    kill_ = out_of_memory_ = false;
+    kill_ = out_of_memory_ = gave_readings_ = device_missing_ = device_appeared_ = false;
     restarts_ += std::exchange(ever_started_, true) ? 1 : 0;
 }
 
@@ -114,6 +124,7 @@ void Supervisor::on_frame(const frame::FromHost& frame, MonoTime now) {
     heard_ = now;
     if (const auto* failed = std::get_if<frame::Failed>(&frame)) on(*failed, now);
     if (const auto* missed = std::get_if<frame::Missed>(&frame)) on(*missed, now);
+    if (const auto* gone = std::get_if<frame::Gone>(&frame)) on(*gone);
     if (const auto* failed = std::get_if<frame::OpenFailed>(&frame)) on(*failed);
     if (const auto* restarted = std::get_if<frame::Restarted>(&frame)) on(*restarted);
     if (const auto* crashed = std::get_if<frame::Crashed>(&frame)) on(*crashed);
@@ -147,8 +158,17 @@ void Supervisor::on(const frame::Missed& missed, MonoTime now) {
                                           : ", as the one before took longer than the interval"));
 }
 
+void Supervisor::on(const frame::Gone&) {
+    ending_ = "lost its device: " + last_error_;
+    device_missing_ = true;
+    if (!gave_readings_) return;
+    host_failures_ = 0;
+    backoff_.reset();
+}
+
 void Supervisor::on(const frame::OpenFailed& failed) {
     ending_ = "could not open: " + failed.text;
+    device_missing_ = is_missing_device(failed.code);
     if (failed.final) next_ = Next::refused;
 }
 
@@ -174,6 +194,7 @@ void Supervisor::lives() {
 // grows, and the beats between say nothing.
 void Supervisor::on(const frame::Readings&, MonoTime now) {
     lives();
+    gave_readings_ = true;
     if (failed_samples_ == 0 || now - last_failed_sample_ < quiet_) return;
     say(LogLevel::info, "samples well again after " + plural(failed_samples_, "failed sample"));
     failed_samples_ = 0;
@@ -181,7 +202,8 @@ void Supervisor::on(const frame::Readings&, MonoTime now) {
 
 void Supervisor::end_trial(MonoTime now) {
     if (host_failures_ == 0 || now - up_since_ < trial) return;
-    say(LogLevel::info, "runs well again after its host failed " + plural(host_failures_, "time"));
+    say(LogLevel::info, "runs well again after its host failed " + plural(host_failures_, "time"),
+        journal_id::input_recovered);
     host_failures_ = 0;
     backoff_.reset();
 }
@@ -212,7 +234,8 @@ void Supervisor::exited(int status, MonoTime now) {
         case Next::refused:
             state_ = InputState::failed;
             last_error_ = end_in_words(status);
-            say(LogLevel::error, last_error_ + "; not tried again until its configuration changes");
+            say(LogLevel::error, last_error_ + "; not tried again until its configuration changes",
+                journal_id::input_failed);
             break;
     }
     phase_ = Phase::over;
@@ -226,14 +249,28 @@ void Supervisor::fail(std::string what, MonoTime now) {
     state_ = failed ? InputState::failed : InputState::backing_off;
     phase_ = Phase::waiting;
     start_at_ = now + wait;
+    if (device_appeared_) hurry(now);
     const std::string again = "; starting it again in " + seconds(wait);
-    if (host_failures_ == 1)
-        say(LogLevel::warning, last_error_ + again);
+    const bool said = device_missing_ && failed_samples_ > 0;  // of the sample that missed it
+    if (host_failures_ == 1 && !said)
+        say(LogLevel::warning, last_error_ + again, journal_id::input_failing);
     else if (host_failures_ == failures_to_give_up)
-        say(LogLevel::error, "failed " + plural(host_failures_, "time") + " in a row, the last time: " +
-                                 last_error_ + "; from now on tried every 5 minutes");
+        say(LogLevel::error,
+            "failed " + plural(host_failures_, "time") + " in a row, the last time: " + last_error_ +
+                "; from now on tried every 5 minutes",
+            journal_id::input_failed);
     else
         say(LogLevel::debug, last_error_ + again);
+}
+
+void Supervisor::device_appeared(MonoTime now) {
+    device_appeared_ = true;
+    if (phase_ == Phase::waiting) hurry(now);
+}
+
+void Supervisor::hurry(MonoTime now) {
+    if (device_missing_)
+        start_at_ = std::min(start_at_, std::max(now + settling, up_since_ + between_hurried));
 }
 
 void Supervisor::pause(MonoTime now) {
@@ -254,6 +291,10 @@ void Supervisor::retire() {
 
 void Supervisor::say(LogLevel level, const std::string& text) const {
     log_.write(level, text, {{"INPUT", input_}, {"PLUGIN", plugin_}});
+}
+
+void Supervisor::say(LogLevel level, const std::string& text, const LogField& id) const {
+    log_.write(level, text, {{"INPUT", input_}, {"PLUGIN", plugin_}, id});
 }
 
 }  // namespace holdfast

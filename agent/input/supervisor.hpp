@@ -4,8 +4,9 @@
 //
 // A failing input is logged when its trouble begins, when it is declared
 // failed, and when it has run well for a minute again; the attempts between are
-// counted. Missed samples are counted too, and logged when a second's worth was
-// missed and that was not said in the hour before.
+// counted. A device that is lost after it gave readings is one failed sample, and
+// is looked for again as if it were for the first time. Missed samples are counted too, and logged when a
+// second's worth was missed and that was not said in the hour before.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +54,10 @@ class Supervisor {
     // before does, or a host that hangs would be left alone by a buffer that is full every now and then.
     void pause(MonoTime now);
     void resume(MonoTime now);
+    // A device may have come. If this input's was missing when it was last looked for, or is being looked for
+    // now, it is tried again half a second later, but not sooner than 5 s after the last time: what comes
+    // with a device, and a storm of such news, is one attempt.
+    void device_appeared(MonoTime now);
     // The agent ends this input: its exit is no failure, and it is not started
     // again.
     void retire();
@@ -73,6 +78,7 @@ class Supervisor {
 
     void on(const frame::Failed& failed, MonoTime now);
     void on(const frame::Missed& missed, MonoTime now);
+    void on(const frame::Gone& gone);
     void on(const frame::OpenFailed& failed);
     void on(const frame::Restarted& restarted);
     void on(const frame::Crashed& crashed);
@@ -81,9 +87,11 @@ class Supervisor {
     void lives();
     std::string end_in_words(int status) const;
     void fail(std::string what, MonoTime now);
+    void hurry(MonoTime now);
     void end_trial(MonoTime now);
     MonoTime silence_limit() const { return heard_ + silence_; }
     void say(LogLevel level, const std::string& text) const;
+    void say(LogLevel level, const std::string& text, const LogField& id) const;
 
     const std::string input_;
     const std::string plugin_;
@@ -107,6 +115,9 @@ class Supervisor {
     std::string ending_;       // why the host ends, when that is known before it does
     bool kill_ = false;        // at the next tick
     bool out_of_memory_ = false;
+    bool gave_readings_ = false;    // since it was started
+    bool device_missing_ = false;   // when it was last looked for
+    bool device_appeared_ = false;  // since it was last looked for
     enum class Next { start_again, refused, finished } next_ = Next::start_again;  // once the host has ended
 
     std::uint32_t host_failures_ = 0;   // in a row

@@ -96,6 +96,7 @@ struct Encoder {
         wire::put_text(out, f.plugin_path);
         wire::put_text(out, f.sensor_root);
         wire::put_signed(out, f.interval_us);
+        wire::put_byte(out, f.trial ? 1 : 0);
         wire::put_varint(out, f.options.size());
         for (const Option& option : f.options) {
             wire::put_text(out, option.key);
@@ -121,6 +122,7 @@ struct Encoder {
         wire::put_byte(out, tag_missed);
         wire::put_varint(out, f.count);
     }
+    void operator()(const Gone&) { wire::put_byte(out, tag_gone); }
     void operator()(const OpenFailed& f) {
         wire::put_byte(out, tag_open_failed);
         wire::put_signed(out, f.code);

@@ -35,6 +35,7 @@ struct Configure {
     std::string sensor_root;
     std::int64_t interval_us = 0;
     Options options;
+    bool trial = false;  // nothing that the plugin does may last
 };
 // For the contract tests of plugins: the host opens, samples and closes the plugin `rounds` times, tells of
 // each with a Round, and exits.
@@ -68,6 +69,9 @@ struct Failed {
 struct Missed {
     std::uint32_t count = 1;
 };
+// The plugin's device went away, as the Failed before it says, and the plugin is closed; the host exits after
+// it.
+struct Gone {};
 // open failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this
 // ABI.
 struct OpenFailed {
@@ -106,7 +110,7 @@ struct Round {
 };
 // The plugin has nothing more to say; the host exits with 0 after it.
 struct Finished {};
-using FromHost = std::variant<Description, Opened, Readings, Failed, Missed, OpenFailed, LogLine, Beat,
+using FromHost = std::variant<Description, Opened, Readings, Failed, Missed, Gone, OpenFailed, LogLine, Beat,
                               Restarted, Crashed, Round, Finished>;
 
 std::string encode(const ToHost& frame);

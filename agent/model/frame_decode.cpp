@@ -88,6 +88,7 @@ bool get_configuration(wire::Cursor& in, Configure& frame) {
     frame.plugin_path = in.text(max_text);
     frame.sensor_root = in.text(max_text);
     frame.interval_us = in.signed_varint();
+    frame.trial = in.byte() != 0;
     for (std::uint64_t left = in.count(max_items); left > 0 && in.ok(); --left) {
         Option& option = frame.options.emplace_back();
         option.key = in.text(max_text);
@@ -185,6 +186,9 @@ Result<FromHost> decode_from_host(std::string_view bytes) {
             frame = missed;
             break;
         }
+        case tag_gone:
+            frame = Gone{};
+            break;
         case tag_open_failed:
             frame = get_open_failed(in);
             break;

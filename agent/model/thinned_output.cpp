@@ -43,7 +43,7 @@ Output::Output(const BatchHeader& like, const std::vector<TagView>& tags, std::c
     : like_(like),
       head_(encode_thinned_head(tags, step)),
       envelope_bytes_(envelope_fixed_bytes + like.input.size() + message_size::of_reading(tags)),
-      most_message_(most_message.count) {
+      most_message_(static_cast<std::size_t>(most_message.count)) {
     like_.kind = BatchKind::thinned;
     like_.seq = like_.message_seq = 0;
     like_.arrived_s = 0;

@@ -35,11 +35,7 @@ class CpuFrequency {
 
 constexpr holdfast_option options[] = {
     option(HOLDFAST_OPTION_I64, "cpu", "0", "number of the processor, from 0")};
-constexpr holdfast_plugin descriptor =
-    describe<CpuFrequency>("cpufreq", "1.0", "The clock of a processor.", options);
 
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(CpuFrequency, "cpufreq", "1.0", "The clock of a processor.", options)

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "device/fd.hpp"
+#include "shared/device/fd.hpp"
 
 namespace exec_input {
 

@@ -13,9 +13,9 @@
 #include <holdfast/plugin.hpp>
 
 #include "child.hpp"
-#include "lines/line_reader.hpp"
-#include "lines/line_readings.hpp"
 #include "messages.hpp"
+#include "shared/lines/line_reader.hpp"
+#include "shared/lines/line_readings.hpp"
 
 namespace exec_input {
 

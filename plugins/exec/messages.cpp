@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "lines/text.hpp"
+#include "shared/lines/text.hpp"
 
 namespace exec_input {
 

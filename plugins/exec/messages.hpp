@@ -7,7 +7,7 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "lines/line_reader.hpp"
+#include "shared/lines/line_reader.hpp"
 
 namespace exec_input {
 

@@ -20,11 +20,7 @@ constexpr holdfast_option options[] = {
            "variables for the program, over those of the agent"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<exec_input::Exec>(
-    "exec", HOLDFAST_VERSION, "Runs a program and takes the lines of its output as readings.", options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(exec_input::Exec, "exec", HOLDFAST_VERSION,
+                "Runs a program and takes the lines of its output as readings.", options)

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lines/line_reader.hpp"
-#include "lines/text.hpp"
+#include "shared/lines/line_reader.hpp"
+#include "shared/lines/text.hpp"
 
 namespace file_input {
 

@@ -8,7 +8,7 @@
 #include <holdfast/plugin.hpp>
 
 #include "follower.hpp"
-#include "lines/line_readings.hpp"
+#include "shared/lines/line_readings.hpp"
 
 namespace file_input {
 

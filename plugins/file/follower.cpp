@@ -35,7 +35,8 @@ Follower::Follower(plugin::Host host, Settings settings, lines::LineReadings& re
 }
 
 void Follower::load_position() {
-    position_.emplace(settings_.position_file);
+    position_.emplace(settings_.position_file,
+                      host_.is_trial() ? PositionFile::Use::look : PositionFile::Use::keep);
     const PositionFile::Kept kept = position_->load();
     resume_ = kept.place;
     resumes_after_restart_ = resume_.has_value();

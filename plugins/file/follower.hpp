@@ -12,9 +12,9 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "lines/line_readings.hpp"
 #include "notices.hpp"
 #include "position.hpp"
+#include "shared/lines/line_readings.hpp"
 #include "tail.hpp"
 
 namespace file_input {

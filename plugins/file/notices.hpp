@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "device/fd.hpp"
+#include "shared/device/fd.hpp"
 
 namespace file_input {
 

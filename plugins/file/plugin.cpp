@@ -21,12 +21,7 @@ constexpr holdfast_option options[] = {
            "for example below /var/lib/holdfast; empty: not kept"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<file_input::File>(
-    "file", HOLDFAST_VERSION, "Reads a file once per interval, or follows the lines that are added to it.",
-    options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(file_input::File, "file", HOLDFAST_VERSION,
+                "Reads a file once per interval, or follows the lines that are added to it.", options)

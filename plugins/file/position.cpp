@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <sys/file.h>
 
-#include <charconv>
-
 #include <holdfast/plugin.hpp>
 
-#include "rotated.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace file_input {
 
@@ -22,20 +20,10 @@ constexpr std::string_view opening = "holdfast file position 1 ";
 constexpr char settled = '.';
 constexpr char taking = 'r';
 
-// A test of the configuration by root must leave a file that the agent can use.
-void give_to_owner_of_directory(int fd, const std::string& path) {
-    struct stat directory {};
-    if (::geteuid() != 0 || ::stat(directory_of(path).c_str(), &directory) != 0) return;
-    if (::fchown(fd, directory.st_uid, directory.st_gid) != 0)
-        plugin::fail(errno, "cannot give " + path + " to the owner of its directory");
-}
-
-template <typename Number>
-bool take_number(std::string_view& text, int base, Number& number) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-    if (error != std::errc() || end == text.data() + text.size() || *end != ' ') return false;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
-    return true;
+bool take_number(std::string_view& text, int base, std::uint64_t& number) {
+    const auto taken = sensors::to_number<std::uint64_t>(sensors::take_until(text, ' '), base);
+    number = taken.value_or(0);
+    return taken.has_value();
 }
 
 }  // namespace
@@ -62,18 +50,23 @@ std::optional<std::pair<Place, char>> decode(std::string_view text) {
     return std::pair(place, text[0]);
 }
 
-PositionFile::PositionFile(const std::string& path)
-    : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)) {
+PositionFile::PositionFile(const std::string& path, Use use)
+    : path_(path),
+      use_(use),
+      fd_(::open(path.c_str(),
+                 (use == Use::keep ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                 0600)) {
+    if (fd_.get() < 0 && use == Use::look && errno == ENOENT) return;
     if (fd_.get() < 0) plugin::fail(errno, "position_file: cannot open " + path);
-    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (use == Use::keep && ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) plugin::fail(errno, "position_file: cannot lock " + path);
         plugin::fail(EBUSY, "position_file: " + path +
                                 " is in use: by another input (each needs one of its own), or by the agent");
     }
-    give_to_owner_of_directory(fd_.get(), path);
 }
 
 PositionFile::Kept PositionFile::load() {
+    if (fd_.get() < 0) return {};
     char text[256];
     const ssize_t got = ::pread(fd_.get(), text, sizeof text, 0);
     if (got < 0) plugin::fail(errno, "position_file: cannot read " + path_);
@@ -98,6 +91,7 @@ void PositionFile::save(const Place& place) {
 }
 
 void PositionFile::write() {
+    if (use_ == Use::look) return;
     const std::string text = encode(*place_, taking_ ? taking : settled);
     const ssize_t written = ::pwrite(fd_.get(), text.data(), text.size(), 0);
     const bool whole = written == static_cast<ssize_t>(text.size());

@@ -8,15 +8,17 @@
 #include <optional>
 #include <string>
 
-#include "device/fd.hpp"
+#include "shared/device/fd.hpp"
 #include "tail.hpp"
 
 namespace file_input {
 
 class PositionFile {
   public:
-    // Opens it, or makes it, and locks it. Throws with the reason; EBUSY when another input has it.
-    explicit PositionFile(const std::string& path);
+    // To look: it is only read, if it is there, and saving has no effect.
+    enum class Use { keep, look };
+    // To keep: opens it, or makes it, and locks it. Throws with the reason; EBUSY when another input has it.
+    PositionFile(const std::string& path, Use use);
 
     struct Kept {
         std::optional<Place> place;
@@ -33,6 +35,7 @@ class PositionFile {
     void write();
 
     std::string path_;
+    Use use_;
     device::Fd fd_;
     std::optional<Place> place_;
     bool taking_ = false;

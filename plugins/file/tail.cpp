@@ -58,7 +58,7 @@ void Tail::go_to(const Place& place) {
 std::uint64_t Tail::go_to_end() {
     std::uint64_t end = static_cast<std::uint64_t>(status_of(fd_.get()).st_size);
     // A line that is being written counts as new: it is read whole.
-    std::string last(std::min<std::uint64_t>(end, lines::longest_line), '\0');
+    std::string last(static_cast<std::size_t>(std::min<std::uint64_t>(end, lines::longest_line)), '\0');
     const ssize_t got = ::pread(fd_.get(), last.data(), last.size(), static_cast<off_t>(end - last.size()));
     if (got == static_cast<ssize_t>(last.size()))
         if (const std::size_t line_end = last.rfind('\n');
@@ -105,7 +105,7 @@ Place Tail::place() {
 
 // Shorter when the file is.
 std::string Tail::read_head(std::uint64_t length) const {
-    std::string head(std::min(length, head_size), '\0');
+    std::string head(static_cast<std::size_t>(std::min(length, head_size)), '\0');
     const ssize_t got = ::pread(fd_.get(), head.data(), head.size(), 0);
     head.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     return head;

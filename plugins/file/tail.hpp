@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "device/fd.hpp"
-#include "lines/line_reader.hpp"
-#include "lines/line_readings.hpp"
+#include "shared/device/fd.hpp"
+#include "shared/lines/line_reader.hpp"
+#include "shared/lines/line_readings.hpp"
 
 namespace file_input {
 

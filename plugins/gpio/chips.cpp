@@ -1,14 +1,14 @@
 #include "chips.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/gpio.h>
 #include <string.h>
 
 #include <algorithm>
-#include <memory>
 
 #include <holdfast/plugin.hpp>
+
+#include "shared/sensors/sensor_files.hpp"
 
 namespace gpio_input {
 
@@ -20,16 +20,6 @@ using holdfast::plugin::fail;
 template <std::size_t size>
 std::string text_of(const char (&array)[size]) {
     return {array, ::strnlen(array, size)};
-}
-
-std::vector<std::string> chip_nodes(const std::string& directory) {
-    std::vector<std::string> paths;
-    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
-    while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr)
-        if (std::string_view(entry->d_name).starts_with("gpiochip"))
-            paths.push_back(directory + "/" + entry->d_name);
-    std::sort(paths.begin(), paths.end());
-    return paths;
 }
 
 gpio_v2_line_info line_info(const device::Control& control, int chip, std::uint32_t offset) {
@@ -48,8 +38,8 @@ gpio_v2_line_info line_info(const device::Control& control, int chip, std::uint3
 }  // namespace
 
 Chips::Chips(const std::string& root, const device::Control& control) : root_(root), control_(control) {
-    for (const std::string& path : chip_nodes(root + "/dev"))
-        open(path);
+    for (const std::string& node : sensors::SensorFiles(root).list("/dev", "gpiochip"))
+        open(root + "/dev/" + node);
 }
 
 void Chips::open(const std::string& path) {
@@ -108,7 +98,7 @@ void Chips::refuse_chip(const std::string& name) const {
     if (chips_.empty()) {
         text += name.empty() ? "" : ", nor any other";
         text += " below " + root_ +
-                "/dev: is the hardware there, and may the service see it (operations.md, Sandbox)?";
+                "/dev: is the hardware there? The package holdfast-bus-gpio shows it to the service";
     } else {
         text += ", only ";
         for (const Chip& chip : chips_)

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "../device/control.hpp"
-#include "../device/fd.hpp"
 #include "line_spec.hpp"
+#include "shared/device/control.hpp"
+#include "shared/device/fd.hpp"
 
 namespace gpio_input {
 

@@ -13,10 +13,10 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "../device/control.hpp"
 #include "line.hpp"
 #include "line_spec.hpp"
 #include "pulses.hpp"
+#include "shared/device/control.hpp"
 
 namespace gpio_input {
 

@@ -1,6 +1,6 @@
 #include "line_spec.hpp"
 
-#include "../text/number.hpp"
+#include "shared/text/number.hpp"
 
 namespace gpio_input {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "../text/spec.hpp"
+#include "shared/text/spec.hpp"
 
 namespace gpio_input {
 

@@ -8,11 +8,7 @@ constexpr holdfast_option options[] = {holdfast::plugin::option(
     "channel = line: \"[CHIP:]LINE [level|edges|counter] [active-low] [pull-up|pull-down|no-pull] "
     "[debounce=5ms] [edge=rising|falling|both] [scale=UNITS-PER-PULSE] [unit=m3] [per=s|min|h] [idle=5m]\"")};
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<gpio_input::Gpio>(
-    "gpio", HOLDFAST_VERSION, "Levels, edges and pulse counters of GPIO lines.", options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(gpio_input::Gpio, "gpio", HOLDFAST_VERSION, "Levels, edges and pulse counters of GPIO lines.",
+                options)

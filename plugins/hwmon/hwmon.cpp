@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 
 namespace hwmon_input {
 

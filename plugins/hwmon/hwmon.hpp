@@ -9,8 +9,8 @@
 #include <holdfast/plugin.hpp>
 
 #include "layout.hpp"
-#include "sensors/sensor_files.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/sensor_files.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace hwmon_input {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "sensors/hwmon_tree.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace hwmon_input {
 
@@ -119,6 +119,11 @@ std::vector<Device> as_devices(const std::vector<sensors::ThermalZone>& zones) {
     return devices;
 }
 
+bool takes_chip(const sensors::Patterns& chosen, const Device& chip, const std::string& word) {
+    return sensors::converts_when_read(chip) ? chosen.select_by_name({chip.name, chip.label, word})
+                                             : chosen.select({chip.name, chip.label, word});
+}
+
 void add_zones(SensorFiles& files, const std::vector<sensors::ThermalZone>& zones, const Selection& selection,
                std::vector<Sensor>& sensors) {
     const std::vector<Device> devices = as_devices(zones);
@@ -149,7 +154,7 @@ Layout read_layout(SensorFiles& files, const Selection& selection) {
     const auto words = sensors::device_words(files, chips, selection.naming);
     for (std::size_t i = 0; i < chips.size(); ++i) {
         if (takes_zones && sensors::shows_a_zone(chips[i], zones)) continue;
-        if (selection.chips.select({chips[i].name, chips[i].label, words[i]}))
+        if (takes_chip(selection.chips, chips[i], words[i]))
             add_chip(files, chips[i], words[i], selection, layout.sensors);
     }
     if (takes_zones) add_zones(files, zones, selection, layout.sensors);

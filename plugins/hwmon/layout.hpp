@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "sensors/device_names.hpp"
-#include "sensors/patterns.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/patterns.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace hwmon_input {
 

@@ -17,12 +17,8 @@ constexpr holdfast_option options[] = {
            "put the bus id into all channels, not only where two chips have one name"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<hwmon_input::Hwmon>(
-    "hwmon", HOLDFAST_VERSION,
-    "Sensors of the board: voltages, currents, power, temperatures, fans, alarms, thermal zones.", options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(hwmon_input::Hwmon, "hwmon", HOLDFAST_VERSION,
+                "Sensors of the board: voltages, currents, power, temperatures, fans, alarms, thermal zones.",
+                options)

@@ -7,8 +7,8 @@
 #include <iterator>
 #include <vector>
 
-#include "../text/spec.hpp"
 #include "chip.hpp"
+#include "shared/text/spec.hpp"
 
 namespace i2c_input {
 

@@ -65,10 +65,11 @@ Bus::Bus(const std::string& root, const std::string& bus, std::uint16_t address,
     where_ = hex(address) + " on " + place_.name;
     fd_ = device::Fd(::open(place_.node.c_str(), O_RDWR | O_CLOEXEC));
     if (fd_.get() < 0 && errno == ENOENT)
-        fail(ENODEV, "there is no " + place_.node +
-                         ": load the module i2c-dev; and may the service see it (operations.md, Sandbox)?");
+        fail(ENODEV,
+             "there is no " + place_.node +
+                 ": the package holdfast-bus-i2c shows it to the service; or load the module i2c-dev");
     if (fd_.get() < 0)
-        fail(errno, place_.node + " cannot be opened: may the service use it (operations.md, Sandbox)?");
+        fail(errno, place_.node + " cannot be opened: the package holdfast-bus-i2c opens it to the service");
     // I2C_RDWR alone would not notice that a driver has the address (i2cdev_ioctl()).
     const int result = control_(fd_.get(), I2C_SLAVE, reinterpret_cast<void*>(std::uintptr_t{address}));
     if (result == -EBUSY) {

@@ -16,9 +16,9 @@
 #include <string>
 #include <string_view>
 
-#include "../device/control.hpp"
-#include "../device/fd.hpp"
 #include "bus_place.hpp"
+#include "shared/device/control.hpp"
+#include "shared/device/fd.hpp"
 
 namespace i2c_input {
 

@@ -25,11 +25,6 @@ constexpr holdfast_option options[] = {
            "[offset=-40] [unit=Cel]\""),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<i2c_input::I2c>(
-    "i2c", HOLDFAST_VERSION, "Reads a sensor chip on an I2C bus.", options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(i2c_input::I2c, "i2c", HOLDFAST_VERSION, "Reads a sensor chip on an I2C bus.", options)

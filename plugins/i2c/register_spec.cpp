@@ -1,9 +1,9 @@
 #include "register_spec.hpp"
 
 #include <algorithm>
-#include <charconv>
 
-#include "../text/spec.hpp"
+#include "shared/text/number.hpp"
+#include "shared/text/spec.hpp"
 
 namespace i2c_input {
 
@@ -54,11 +54,8 @@ constexpr SpecItem<RegisterSpec> items[] = {
 std::optional<std::uint16_t> to_small_number(std::string_view text, std::uint16_t most) {
     const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
     if (is_hex) text.remove_prefix(2);
-    std::uint16_t number = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), number, is_hex ? 16 : 10);
-    if (error != std::errc() || end != text.data() + text.size() || number > most) return std::nullopt;
-    return number;
+    const auto number = plugin_text::to_number<std::uint16_t>(text, is_hex ? 16 : 10);
+    return number <= most ? number : std::nullopt;
 }
 
 RegisterSpec parse_register_spec(std::string_view text) {

@@ -2,9 +2,9 @@
 #include <array>
 #include <vector>
 
-#include "../text/spec.hpp"
 #include "chip.hpp"
 #include "register_spec.hpp"
+#include "shared/text/spec.hpp"
 
 namespace i2c_input {
 

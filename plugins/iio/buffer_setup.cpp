@@ -9,7 +9,7 @@
 
 #include <holdfast/plugin.hpp>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace iio_input {
 
@@ -175,8 +175,8 @@ ScanLayout BufferSetup::layout() {
     }
 }
 
-// A trigger that is not the device's own (drivers name those NAME-devN, after the iio:deviceN) comes when it likes, whatever
-// rate the device is set to.
+// A trigger that is not the device's own (drivers name those NAME-devN, after the iio:deviceN) comes when it
+// likes, whatever rate the device is set to.
 double BufferSetup::frequency() {
     auto found = frequency_files();
     const std::string trigger(files_.read_word({device_.directory, "/trigger/current_trigger"}).value_or(""));
@@ -184,7 +184,7 @@ double BufferSetup::frequency() {
     if (!trigger.empty() && !trigger.ends_with(own))
         std::erase_if(found, [&](const std::string& file) { return file.starts_with(device_.directory); });
     if (found.empty()) return 0;
-    return to_value(files_.read_word({found.front()}).value_or("")).value_or(0);
+    return sensors::to_number<double>(files_.read_word({found.front()}).value_or("")).value_or(0);
 }
 
 std::int64_t BufferSetup::length() {

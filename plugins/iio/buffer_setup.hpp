@@ -8,7 +8,7 @@
 
 #include "device.hpp"
 #include "scan.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace iio_input {
 

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "shared/sensors/text.hpp"
+
 namespace iio_input {
 
 namespace plugin = holdfast::plugin;
@@ -56,9 +58,8 @@ void Capture::open_device() {
     const int error = errno;
     const char* advice = "";
     if (error == EBUSY) advice = ": another program has it open";
-    if (error == EACCES || error == EPERM)
-        advice = ": allow it to the service, with DeviceAllow=char-iio and a group";
-    if (error == ENOENT) advice = ": a service with PrivateDevices=yes does not see it";
+    if (error == EACCES || error == EPERM) advice = ": the package holdfast-bus-iio opens it to the service";
+    if (error == ENOENT) advice = ": the package holdfast-bus-iio shows it to the service";
     plugin::fail(error == ENOENT || error == ENXIO ? ENODEV : error,
                  path + ": " + ::strerror(error) + advice);
 }
@@ -75,7 +76,7 @@ void Capture::make_outputs(const sensors::Patterns& channels) {
         Output output{&element, {quantity_of(element.name), 0, 1}, {}};
         const auto factor = [&](const char* attribute) -> std::optional<double> {
             const auto file = find_attribute(files_, device_, element.name, attribute);
-            return file ? to_value(files_.read_word({*file}).value_or("")) : std::nullopt;
+            return file ? sensors::to_number<double>(files_.read_word({*file}).value_or("")) : std::nullopt;
         };
         output.conversion.offset = factor("offset").value_or(0);
         const auto scale = factor("scale");

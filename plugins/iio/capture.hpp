@@ -11,8 +11,8 @@
 
 #include "buffer_setup.hpp"
 #include "device.hpp"
-#include "device/fd.hpp"
 #include "scan.hpp"
+#include "shared/device/fd.hpp"
 #include "timestamps.hpp"
 
 namespace iio_input {

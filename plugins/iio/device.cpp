@@ -1,9 +1,6 @@
 #include "device.hpp"
 
-#include <cmath>
-
-#include "sensors/text.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace iio_input {
 
@@ -108,11 +105,6 @@ std::optional<std::string> find_attribute(SensorFiles& files, const IioDevice& d
         if (files.exists({file})) return file;
     }
     return std::nullopt;
-}
-
-std::optional<double> to_value(std::string_view text) {
-    const auto number = sensors::to_number<double>(text);
-    return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
 }  // namespace iio_input

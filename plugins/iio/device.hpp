@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "quantity.hpp"
-#include "sensors/device_names.hpp"
-#include "sensors/patterns.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/patterns.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace iio_input {
 
@@ -52,8 +52,5 @@ std::map<std::string, std::string> select_channels(sensors::SensorFiles& files, 
 // all; none when there is none.
 std::optional<std::string> find_attribute(sensors::SensorFiles& files, const IioDevice& device,
                                           std::string_view channel, std::string_view attribute);
-
-// A finite number in decimal notation; none when it is not.
-std::optional<double> to_value(std::string_view text);
 
 }  // namespace iio_input

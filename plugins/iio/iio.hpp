@@ -13,7 +13,7 @@
 #include "capture.hpp"
 #include "device.hpp"
 #include "poller.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/sensor_files.hpp"
 #include "timestamps.hpp"
 
 namespace iio_input {

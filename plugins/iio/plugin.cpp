@@ -28,12 +28,8 @@ constexpr holdfast_option options[] = {
            "buffer: set the device up; false: somebody else does, and nothing is written"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<iio_input::Iio>(
-    "iio", HOLDFAST_VERSION,
-    "Industrial I/O of the kernel: converters, climate, light and motion, polled or captured.", options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(iio_input::Iio, "iio", HOLDFAST_VERSION,
+                "Industrial I/O of the kernel: converters, climate, light and motion, polled or captured.",
+                options)

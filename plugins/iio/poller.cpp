@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace iio_input {
 
@@ -91,7 +91,7 @@ void Poller::read(const Input& input) {
     std::string_view text = content.value_or("");
     std::vector<double> numbers;
     for (std::string_view word = sensors::take_word(text); !word.empty(); word = sensors::take_word(text)) {
-        const auto number = to_value(word);
+        const auto number = sensors::to_number<double>(word);
         if (!number) return count_failure(input.file);
         numbers.push_back(Conversion{input.quantity, *offset, *scale}.apply(*number));
     }
@@ -104,7 +104,7 @@ void Poller::read(const Input& input) {
 std::optional<double> Poller::read_factor(const std::optional<std::string>& file, double without) {
     if (!file) return without;
     const auto content = files_.read_word({*file});
-    const auto number = content ? to_value(*content) : std::nullopt;
+    const auto number = content ? sensors::to_number<double>(*content) : std::nullopt;
     if (!number) count_failure(*file);
     return number;
 }

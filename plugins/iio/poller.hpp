@@ -10,8 +10,8 @@
 #include <holdfast/plugin.hpp>
 
 #include "device.hpp"
-#include "sensors/sensor_files.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/sensor_files.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace iio_input {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace iio_input {
 

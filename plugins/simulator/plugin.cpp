@@ -14,12 +14,7 @@ constexpr holdfast_option options[] = {
     option(HOLDFAST_OPTION_STRING, "shape", "sine", "how the values go", "counter|sine|random"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<simulator::Simulator>(
-    "simulator", HOLDFAST_VERSION, "Makes numbered readings at a set rate, for demonstrations and load.",
-    options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(simulator::Simulator, "simulator", HOLDFAST_VERSION,
+                "Makes numbered readings at a set rate, for demonstrations and load.", options)

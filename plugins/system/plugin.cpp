@@ -24,13 +24,8 @@ constexpr holdfast_option options[] = {
            "systemd units of which to take the state; * is anything"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<system_input::System>(
-    "system", HOLDFAST_VERSION,
-    "How this machine is doing: processors, memory, disks, network, temperatures, processes, units.",
-    options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(
+    system_input::System, "system", HOLDFAST_VERSION,
+    "How this machine is doing: processors, memory, disks, network, temperatures, processes, units.", options)

@@ -1,7 +1,6 @@
 // What a Raspberry Pi's firmware says of its supply and of its throttling.
-#include <charconv>
 
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 #include "source.hpp"
 
 namespace system_input {
@@ -45,17 +44,14 @@ class Throttling final : public Source {
         constexpr std::string_view driver = "/sys/bus/platform/drivers/raspberrypi-firmware";
         for (const std::string& device : files.list(driver, ""))
             if (const auto text = files.read_word({driver, "/", device, "/get_throttled"}))
-                return parse(*text);
+                return flags_in(*text);
         const auto text = files.read_word({"/sys/devices/platform/soc/soc:firmware/get_throttled"});
-        return text ? parse(*text) : std::nullopt;
+        return text ? flags_in(*text) : std::nullopt;
     }
 
     // Hexadecimal without a prefix (drivers/firmware/raspberrypi.c of the Raspberry Pi kernel).
-    static std::optional<std::uint32_t> parse(std::string_view text) {
-        std::uint32_t flags = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), flags, 16);
-        if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-        return flags;
+    static std::optional<std::uint32_t> flags_in(std::string_view text) {
+        return to_number<std::uint32_t>(text, 16);
     }
 };
 

@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "sensors/patterns.hpp"
-#include "sensors/sensor_files.hpp"
-#include "sensors/text.hpp"
-#include "sensors/values.hpp"
+#include "shared/sensors/patterns.hpp"
+#include "shared/sensors/sensor_files.hpp"
+#include "shared/sensors/text.hpp"
+#include "shared/sensors/values.hpp"
 
 namespace system_input {
 

@@ -1,5 +1,5 @@
 // Temperatures: thermal zones and hardware monitors of /sys/class.
-#include "sensors/hwmon_tree.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
 #include "source.hpp"
 
 namespace system_input {
@@ -13,7 +13,8 @@ class Temperature final : public Source {
         for (const sensors::ThermalZone& zone : zones)
             put(files, names_.make(zone.type), {zone.directory, "/temp"}, values);
         for (const sensors::Device& chip : sensors::hwmon_chips(files))
-            if (!sensors::shows_a_zone(chip, zones)) read_chip(files, chip, values);
+            if (!sensors::shows_a_zone(chip, zones) && !sensors::converts_when_read(chip))
+                read_chip(files, chip, values);
     }
 
     void read_chip(SensorFiles& files, const sensors::Device& chip, Values& values) {

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 
-#include "sensors/text.hpp"
+#include "shared/sensors/text.hpp"
 
 namespace w1_input {
 
@@ -20,10 +19,7 @@ Answer failed(std::string why) {
 }
 
 std::optional<std::uint8_t> to_byte(std::string_view word) {
-    std::uint8_t byte = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), byte, 16);
-    if (error != std::errc() || end != word.data() + word.size() || word.size() != 2) return std::nullopt;
-    return byte;
+    return word.size() == 2 ? sensors::to_number<std::uint8_t>(word, 16) : std::nullopt;
 }
 
 std::optional<Scratchpad> take_scratchpad(std::string_view& line) {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace w1_input {
 

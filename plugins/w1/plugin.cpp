@@ -17,11 +17,6 @@ constexpr holdfast_option options[] = {
            "have all thermometers of a bus convert at once, where the agent may write therm_bulk_read"),
 };
 
-constexpr holdfast_plugin descriptor = holdfast::plugin::describe<w1_input::W1>(
-    "w1", HOLDFAST_VERSION, "1-Wire thermometers: DS18B20 and its kin.", options);
-
 }  // namespace
 
-const holdfast_plugin* holdfast_plugin_entry() {
-    return &descriptor;
-}
+HOLDFAST_PLUGIN(w1_input::W1, "w1", HOLDFAST_VERSION, "1-Wire thermometers: DS18B20 and its kin.", options)

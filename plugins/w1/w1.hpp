@@ -16,7 +16,7 @@
 #include <holdfast/plugin.hpp>
 
 #include "bus.hpp"
-#include "sensors/sensor_files.hpp"
+#include "shared/sensors/sensor_files.hpp"
 
 namespace w1_input {
 

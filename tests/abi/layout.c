@@ -73,7 +73,8 @@ AT(holdfast_host, sample_after, 96, 52);
 AT(holdfast_host, watch, 104, 56);
 AT(holdfast_host, restarted, 112, 60);
 AT(holdfast_host, finished, 120, 64);
-SIZE(holdfast_host, 128, 68);
+AT(holdfast_host, is_trial, 128, 68);
+SIZE(holdfast_host, 136, 72);
 
 AT(holdfast_plugin, size, 0, 0);
 AT(holdfast_plugin, abi, 4, 4);

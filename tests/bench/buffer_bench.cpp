@@ -236,7 +236,7 @@ int run() {
     for (const std::int64_t apart_us : {0, 10'000, 1'000'000})
         measure_bytes(table, raw, apart_us);
     std::optional<double> smallest;
-    for (const std::uint64_t backlog : {10'000, 1'000'000, 10'000'000}) {
+    for (const std::uint64_t backlog : {10'000U, 1'000'000U, 10'000'000U}) {
         const double cpu = measure_at(levels, table, backlog, smallest);
         if (!smallest) smallest = cpu;
     }

@@ -32,7 +32,7 @@ std::uint64_t readings_in(const std::vector<Batch>& batches, BatchKind kind) {
 }
 
 TEST(BufferBounds, FileAndWalStayWithinMaxSizeAtAllTimes) {
-    for (const std::size_t body : {100, 1'300, 5'000, 60'000}) {
+    for (const std::size_t body : {100U, 1'300U, 5'000U, 60'000U}) {
         BufferInDirectory test(small_config());
         std::uint64_t most = 0;
         const auto batches = static_cast<int>(mebibytes(3).count / body);

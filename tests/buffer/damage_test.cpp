@@ -64,7 +64,7 @@ TEST(BufferDamage, SalvagesTheRowsThatCanBeRead) {
     copy_files(test.directory.path(), other.directory.path());
     // As after a kill, so that the file is checked; some pages in the middle are zeroed.
     execute(other.directory / "buffer.db", "UPDATE meta SET value=0 WHERE key='clean'");
-    for (const std::uint64_t page : {200, 201, 500, 800})
+    for (const std::uint64_t page : {200U, 201U, 500U, 800U})
         overwrite(other.directory / "buffer.db", page * 4096, std::string(4096, '\0'));
     other.open();
     EXPECT_TRUE(other.log.has("damaged")) << other.log.text();
@@ -226,7 +226,7 @@ TEST(BufferDamage, ASalvageGoesOnAfterARestartWhereItWas) {
 TEST(BufferDamage, WhatIsLostIsCountedAndToldByAGapBetweenItsNeighbours) {
     DamagedBuffer damaged(900, true);
     BufferInDirectory& test = damaged.test;
-    for (const std::uint64_t page : {100, 101, 102, 103})
+    for (const std::uint64_t page : {100U, 101U, 102U, 103U})
         zero_page(damaged.file(), page);
     test.open();
     test.settle();
@@ -299,7 +299,7 @@ TEST(BufferDamage, AnAcknowledgementThatComesBeforeTheRowIsSalvagedHolds) {
     test.reopen();
     test.buffer->set_link(true);
     const auto first = test.peek_all();  // all are lent
-    for (const std::uint64_t page : {101, 201})
+    for (const std::uint64_t page : {101U, 201U})
         zero_page(test.directory / "buffer.db", page);
     for (std::size_t i = 0; i < 100; ++i)
         test.buffer->ack(first[i].header.seq);

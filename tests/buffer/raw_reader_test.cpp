@@ -117,7 +117,7 @@ TEST(RawReader, TheTablesHaveTheirRootsWhereItExpectsThem) {
 }
 
 TEST(RawReader, FindsEveryRowWhenThePagesThatLeadToThemAreGone) {
-    for (const std::uint64_t page : {1, 2, 3, 4, 5, 6, 8, 9, 10}) {
+    for (const std::uint64_t page : {1U, 2U, 3U, 4U, 5U, 6U, 8U, 9U, 10U}) {
         Killed killed;
         fill(killed.source, 600);
         killed.source.close();

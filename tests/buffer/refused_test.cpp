@@ -127,7 +127,7 @@ TEST_P(Refused, SurvivesARestartAndAKill) {
 TEST_P(Refused, IsSentAgainWithTheSameIdAndBytesWhenSomebodySaysSo) {
     take_in(4);
     const auto lent = test_.peek_all();
-    for (const std::uint64_t seq : {1, 2, 4})
+    for (const std::uint64_t seq : {1U, 2U, 4U})
         test_.buffer->set_aside(not_authorised(seq));
     test_.buffer->ack(3);
     const auto one = test_.buffer->settle_refused(RefusedVerdict::retry, {2});

@@ -50,6 +50,7 @@ class Agent:
         os.makedirs(self.state_dir, exist_ok=True)
         os.makedirs(self.runtime_dir, exist_ok=True)
         self.plugin_dir = None  # the build tree's
+        self.sensor_root = None  # this machine's
         self.process = None
         self.configure(config)
 
@@ -59,7 +60,9 @@ class Agent:
 
     def places(self):
         plugins = ["--plugin-dir", self.plugin_dir] if self.plugin_dir else []
-        return ["--config", self.config_file, "--state-dir", self.state_dir, "--runtime-dir", self.runtime_dir, *plugins]
+        sensors = ["--sensor-root", self.sensor_root] if self.sensor_root else []
+        return ["--config", self.config_file, "--state-dir", self.state_dir, "--runtime-dir", self.runtime_dir, *plugins,
+                *sensors]
 
     def start(self, environment=None):
         with open(self.log_path, "ab") as log:

@@ -15,6 +15,7 @@ from waiting import wait_until
 AGENT_ID = "gw-17"
 SANITIZED = bool(os.environ.get("HOLDFAST_SANITIZE"))
 LONG = bool(os.environ.get("HOLDFAST_LONG"))
+FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "plugins", "fixtures")
 
 
 def needs(timeout=60, processors=1):

@@ -60,6 +60,9 @@ class PacketRelay:
         with self._lock:
             self._swallowed = set(kinds)
 
+    def note(self, packet):
+        """Is called with each packet that is forwarded, before it is: for classes derived from this."""
+
     def _accept(self):
         while True:
             try:
@@ -81,6 +84,7 @@ class PacketRelay:
             while packet := stream.packet():
                 forwards, ends = self._judge(packet[0] >> 4)
                 if forwards:
+                    self.note(packet)
                     target.sendall(packet)
                 if ends:
                     break

@@ -178,6 +178,19 @@ class Looking(EndToEnd):
         self.assertNotIn("value.0", only.stdout)
         self.assertEqual(agent.command("test", "c").returncode, 2)
 
+    def test_test_leaves_no_trace(self):
+        directory = self.make_directory("file")
+        followed, position = os.path.join(directory, "log"), os.path.join(directory, "position")
+        with open(followed, "w", encoding="ascii") as file:
+            file.write("1\n2\n")
+        agent = self.make_agent(self.config(None, {"name": "it", "plugin": "file", "options": {
+            "path": followed, "mode": "follow", "format": "value", "start": "beginning", "position_file": position}}),
+                                started=False)
+        for _ in range(2):
+            done = agent.command("test", "--json")
+            self.assertEqual(json.loads(done.stdout)["readings"][0]["values"], {"value": 1}, done.stderr)
+            self.assertEqual(os.listdir(directory), ["log"])
+
     def test_test_fails_when_an_input_has_nothing_to_give(self):
         broken = {"name": "broken", "plugin": "exec", "options": {"command": ["/bin/false"], "format": "value"}}
         done = self.make_agent(self.config(None, broken), started=False).command("test")

@@ -30,6 +30,27 @@ class Credentials(EndToEnd):
         config["broker"]["tls"].update(cert_file=self.cert, key_file=self.key)
         return config
 
+    def test_check_tells_files_that_are_wrong_from_those_that_it_cannot_judge(self):
+        pair = self.authority.client("device")
+        self.put_pair(pair)
+        agent = self.make_agent(self.mutual_config(["mqtts://broker.invalid:8883"]), started=False)
+
+        def checked(code, channel, text):
+            done = agent.command("check")
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn(text, getattr(done, channel))
+
+        checked(0, "stdout", "configuration is valid")
+        self.put(self.authority.client("another").key, self.key)
+        checked(78, "stderr", "do not belong together")
+        self.put(pair.key, self.key)
+        os.chmod(self.key, 0o644)
+        checked(78, "stderr", "can be read by others: run chmod 600")
+        with open(self.key, "w", encoding="ascii") as key:
+            key.write("-----BEGIN TSS2 PRIVATE KEY-----\n")
+        os.chmod(self.key, 0o600)
+        checked(0, "stdout", "warning: whether a server can be reached is not known: key_file")
+
     @needs(timeout=120)
     def test_renewed_pair_is_used_and_a_bad_one_is_not(self):
         broker = self.make_broker(*MUTUAL)

@@ -1,9 +1,11 @@
 """`holdfast discover` finds what a machine has, and what it prints is a configuration."""
+import json
 import os
+import shutil
 import subprocess
 
 from agent import BUILD, HOLDFAST
-from case import EndToEnd
+from case import FIXTURES, EndToEnd
 
 BOARD = {
     "sys/class/net/eth0/type": "1", "sys/class/net/eth0/operstate": "up",
@@ -20,6 +22,15 @@ BOARD = {
     "sys/bus/i2c/devices/i2c-PRP0001:00/name": "no bus",
     "sys/class/tty/ttyAMA0/device/name": "", "sys/class/tty/ttyAMA0/type": "32",
     "sys/class/tty/ttyS0/device/name": "", "sys/class/tty/ttyS0/type": "0", "sys/class/tty/tty1/dev": "4:1",
+}
+# The kernel shows a 1-Wire thermometer as a chip, too.
+BOARD["sys/class/hwmon/hwmon3/name"] = "w1_slave_temp"
+# What the boards' files have, beside the machine itself.
+BOARDS = {
+    "raspberry-pi-4": {"host", "board"}, "x86-box": {"host", "board"}, "x86-desktop": {"host", "board"},
+    "odroid-xu3": {"host", "board"}, "raspberry-pi-w1": {"host", "thermometers"}, "beaglebone-w1": {"host", "thermometers"},
+    "beaglebone-adc": {"host", "iio"}, "raspberry-pi-iio": {"host", "iio"}, "edison-adc": {"host", "iio"},
+    "beaglebone-black": {"host"},
 }
 READS = {"host": "system", "board": "hwmon", "thermometers": "w1", "iio": "iio"}
 
@@ -64,9 +75,31 @@ class Discover(EndToEnd):
                       "28-000005e2fdc3", "26-0000017c1d4f", "iio:device0: bme280", "gpiochip1",
                       "bus 1: bcm2835 (i2c@7e804000)", "1-0076 (bme280)", "/dev/ttyAMA0", "can0 (down)"):
             self.assertIn(f"# found: {found}\n", text)
-        for absent in ("ttyS0", "tty1", "loop0", "cooling_device0", "trigger0", "PRP0001"):
+        for absent in ("w1_slave_temp", "ttyS0", "tty1", "loop0", "cooling_device0", "trigger0", "PRP0001"):
             self.assertNotIn(absent, text)
         self.assertLess(text.index("hwmon2:"), text.index("hwmon10:"))
+
+    def test_boards_are_read_by_what_is_printed_for_them(self):
+        self.assertEqual(set(BOARDS), {entry.name for entry in os.scandir(FIXTURES) if entry.is_dir()
+                                       and not entry.name.endswith(".later")}, "a board is missing here")
+        for board, inputs in BOARDS.items():
+            with self.subTest(board):
+                root = os.path.join(self.make_directory(board), "root")
+                # Each machine has a /proc; the folders of many boards have none.
+                shutil.copytree(os.path.join(FIXTURES, "x86-box", "proc"), os.path.join(root, "proc"))
+                shutil.copytree(os.path.join(FIXTURES, board), root, symlinks=True, dirs_exist_ok=True)
+                plugins = os.path.join(BUILD, "bin", "plugins")
+                agent = self.make_agent(self.discover(root, plugins), started=False)
+                agent.sensor_root = root
+                checked = agent.command("check")
+                self.assertEqual(checked.returncode, 0, checked.stderr)
+                tried = agent.command("test", "--json")
+                self.assertEqual(tried.returncode, 0, tried.stderr)
+                values = {message["input"]: message["readings"][0]["values"]
+                          for message in map(json.loads, tried.stdout.splitlines())}
+                self.assertEqual(set(values), inputs)
+                for name, read in values.items():
+                    self.assertTrue(read, name)
 
     def test_what_only_a_person_knows_is_a_comment_that_is_valid_without_its_mark(self):
         text = self.discover(self.make_root(BOARD), self.make_plugins("system", "gpio", "i2c"))

@@ -28,6 +28,7 @@ DEEDS = {
     "leak": (ENDED, "killed by SIGSEGV in leak .*: the plugin used up its memory limit of 32768 KiB"),
     "forge": (ENDED, "its host sent a damaged frame"),
     "absent": (ENDED, "could not open: No such device"),
+    "lost": (ENDED, "No such device"),
     "refuse": ({"failed"}, "could not open: option deed: must not be refuse"),
     "throw": ({"running"}, "threw an exception: out of luck"),
     "throw_int": ({"running"}, "threw an exception of an unknown type"),

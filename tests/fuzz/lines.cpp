@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "lines/line_reader.hpp"
-#include "lines/record.hpp"
-#include "lines/text.hpp"
+#include "shared/lines/line_reader.hpp"
+#include "shared/lines/record.hpp"
+#include "shared/lines/text.hpp"
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "iio/scan.hpp"
-#include "sensors/patterns.hpp"
-#include "sensors/text.hpp"
+#include "shared/sensors/patterns.hpp"
+#include "shared/sensors/text.hpp"
 #include "w1/answer.hpp"
 
 namespace {

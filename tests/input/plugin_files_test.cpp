@@ -39,6 +39,14 @@ TEST_F(PluginFiles, ThatDoNotExistAreAnsweredWithThoseThatDo) {
     EXPECT_NE(found.error().text.find("good, other"), std::string::npos) << found.error().text;
 }
 
+TEST_F(PluginFiles, ThatAreALinkToNothingAreSaidToBe) {
+    std::filesystem::create_symlink("/nonexistent/w1.so", directory_ / "w1.so");
+    const auto found = find_plugin(directory_.path(), "w1");
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().text,
+              (directory_ / "w1.so").string() + " is a link to nothing: /nonexistent/w1.so");
+}
+
 TEST_F(PluginFiles, CannotBeNamedWithAPath) {
     EXPECT_FALSE(find_plugin(directory_ / "nothing", "../good"));
     EXPECT_FALSE(find_plugin(directory_.path(), ""));

@@ -217,12 +217,13 @@ TEST_F(RoguePlugins, ThatChattersIsHeldToAFewLinesAMinute) {
     EXPECT_GE(log_.count("chatter"), 1u);
 }
 
-TEST_F(RoguePlugins, WhoseDeviceIsLostIsOpenedAgainInTheSameHost) {
+TEST_F(RoguePlugins, WhoseDeviceIsLostIsClosedAndOpenedInANewHost) {
     const auto diary = directory_ / "diary";
     run(rogue_input("lost", diary.string()), [&] { return status("rogue").readings >= 2; });
-    EXPECT_EQ(status("rogue").restarts, 0u);
-    EXPECT_EQ(status("rogue").state, InputState::running);
-    EXPECT_EQ(sink_.streams("rogue").size(), 1u) << "its stream goes on";
+    EXPECT_GE(status("rogue").restarts, 1u);
+    EXPECT_GE(status("rogue").errors, 1u);
+    EXPECT_THAT(status("rogue").last_error, HasSubstr("No such device"));
+    EXPECT_EQ(log_.count("a sample failed: No such device"), 1u) << log_.text();
     std::ifstream file(diary);
     std::string first, second, third;
     file >> first >> second >> third;

@@ -207,6 +207,98 @@ TEST_F(SupervisorTest, TriesAgainWhatCouldNotBeOpenedYet) {
     EXPECT_EQ(tick(), Action::start);
 }
 
+class WithoutItsDevice : public SupervisorTest {
+  protected:
+    void open_fails(std::int32_t code = ENODEV) {
+        wait();
+        start();
+        hear(frame::OpenFailed{code, false, "no such device"});
+        exit(exited_with_0);
+    }
+    void appear() { supervisor_.device_appeared(clock_.now()); }
+    // Long enough for the slow retries.
+    void give_up(std::int32_t code = ENODEV) {
+        for (int i = 0; i < 5; ++i)
+            open_fails(code);
+        ASSERT_EQ(supervisor_.state(), InputState::failed);
+        clock_.advance(1min);
+    }
+};
+
+TEST_F(WithoutItsDevice, IsTriedHalfASecondAfterOneAppeared) {
+    give_up();
+    appear();
+    clock_.advance(200ms);
+    appear();
+    EXPECT_EQ(tick(), Action::none) << "udev has not granted it";
+    EXPECT_EQ(wait(), 300ms) << "what comes with a device does not put it off";
+    EXPECT_EQ(tick(), Action::start);
+}
+
+TEST_F(WithoutItsDevice, IsTriedOnceInFiveSecondsInAStormOfNews) {
+    give_up();
+    int starts = 0;
+    for (int i = 0; i < 600; ++i) {
+        appear();
+        clock_.advance(100ms);
+        if (tick() != Action::start) continue;
+        ++starts;
+        supervisor_.started(clock_.now());
+        hear(frame::OpenFailed{ENODEV, false, "no such device"});
+        exit(exited_with_0);
+    }
+    EXPECT_GE(starts, 11);
+    EXPECT_LE(starts, 12);
+}
+
+TEST_F(WithoutItsDevice, IsTriedAgainWhenOneAppearedDuringTheAttempt) {
+    give_up();
+    appear();
+    wait();
+    start();
+    appear();
+    hear(frame::OpenFailed{ENODEV, false, "no such device"});
+    exit(exited_with_0);
+    EXPECT_EQ(wait(), 5s);
+    EXPECT_EQ(tick(), Action::start);
+}
+
+TEST_F(WithoutItsDevice, IsTriedWhenANodeMayHaveBeenMadeOrGranted) {
+    for (const std::int32_t code : {ENOENT, ENXIO, EACCES, EPERM}) {
+        give_up(code);
+        appear();
+        EXPECT_EQ(wait(), 500ms) << code;
+        start();
+        live(2min);
+        exit(SIGSEGV);
+    }
+}
+
+TEST_F(WithoutItsDevice, ButForAnotherReasonKeepsToItsWaits) {
+    give_up(EBUSY);
+    const auto next = supervisor_.next_tick();
+    appear();
+    EXPECT_EQ(supervisor_.next_tick(), next);
+}
+
+TEST_F(WithoutItsDevice, ThatWasLostAfterReadingsLooksForItAsForTheFirstTime) {
+    give_up();
+    for (int i = 0; i < 20; ++i) {
+        wait();
+        start();
+        hear(frame::Readings{});
+        clock_.advance(2s);
+        hear(frame::Failed{ENODEV, 1, "the chip is gone"});
+        hear(frame::Gone{});
+        exit(exited_with_0);
+        EXPECT_EQ(supervisor_.state(), InputState::backing_off);
+        EXPECT_LE(*supervisor_.next_tick() - clock_.now(), 1s);
+    }
+    EXPECT_EQ(supervisor_.last_error(), "lost its device: the chip is gone");
+    EXPECT_EQ(log_.count("a sample failed: the chip is gone"), 1U) << log_.text();
+    EXPECT_EQ(log_.count(LogLevel::warning), 2U) << "that, and the first open that failed";
+}
+
 TEST_F(SupervisorTest, IsStoppedWhenThePluginHasFinished) {
     start();
     hear(frame::Finished{});

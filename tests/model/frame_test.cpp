@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "base/utf8.hpp"
 #include "model/wire.hpp"
 
@@ -38,6 +42,7 @@ std::vector<std::string> one_of_each_from_host() {
             encode(FromHost(Readings{"segment"})),
             encode(FromHost(Failed{5, 3, "i/o error"})),
             encode(FromHost(Missed{300})),
+            encode(FromHost(Gone{})),
             encode(FromHost(OpenFailed{22, true, "no such option"})),
             encode(FromHost(LogLine{LogLevel::warning, "größer"})),
             encode(FromHost(Beat{})),
@@ -64,13 +69,15 @@ TEST(FrameToHost, GivesBackDescribe) {
 }
 
 TEST(FrameToHost, GivesBackConfigureWithEveryTypeOfOption) {
-    const auto decoded = decode_to_host(encode(ToHost(Configure{"/p.so", "/root", 250'000, all_types()})));
+    const auto decoded =
+        decode_to_host(encode(ToHost(Configure{"/p.so", "/root", 250'000, all_types(), true})));
     ASSERT_TRUE(decoded);
     const auto& configure = std::get<Configure>(*decoded);
     EXPECT_EQ(configure.plugin_path, "/p.so");
     EXPECT_EQ(configure.sensor_root, "/root");
     EXPECT_EQ(configure.interval_us, 250'000);
     EXPECT_EQ(configure.options, all_types());
+    EXPECT_TRUE(configure.trial);
 }
 
 TEST(FrameToHost, GivesBackExercise) {
@@ -129,6 +136,7 @@ TEST(FrameFromHost, GivesBackWhatHappened) {
     EXPECT_EQ(from_host(Crashed{"f (p.so+0x1)"}).place, "f (p.so+0x1)");
     from_host(Opened{});
     from_host(Beat{});
+    from_host(Gone{});
     from_host(Finished{});
 }
 
@@ -223,6 +231,18 @@ TEST(Frame, NeverCrashesWhateverByteIsChanged) {
                 ASSERT_TRUE(line == nullptr || is_utf8(line->text));
                 ASSERT_TRUE(failed == nullptr || is_utf8(failed->text));
             }
+}
+
+// What the fuzzer begins with is of use for as long as it is a frame.
+TEST(FrameSeeds, AreFrames) {
+    int seeds = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(HOLDFAST_FRAME_SEEDS)) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        const std::string bytes(std::istreambuf_iterator<char>(file), {});
+        EXPECT_TRUE(decode_from_host(bytes).has_value() || decode_to_host(bytes).has_value()) << entry.path();
+        ++seeds;
+    }
+    EXPECT_GE(seeds, 10);
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ TEST(SplitBatch, MakesTwoHalvesAtLeastAndAPartAReadingAtMost) {
 TEST(SplitBatch, AReadingThatIsLargerThanTheRoomIsAlone) {
     BatchMaker maker("host");
     const auto text = maker.channel("text", ValueType::string);
-    for (const std::size_t length : {10, 10, 5'000, 10, 10})
+    for (const std::size_t length : {10U, 10U, 5'000U, 10U, 10U})
         maker.add(0, {Value::of(text, std::string_view(std::string(length, 'x')))});
     const auto parts = split_batch(maker.batch(1), 300);
     ASSERT_TRUE(parts);

@@ -5,6 +5,9 @@ set -uo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 stage=/srv/stage
 state=/var/lib/holdfast
+conf=/etc/holdfast/conf.d
+unit=holdfast.service
+drop_in=/run/systemd/system/$unit.d
 passed=0
 failed=0
 
@@ -42,9 +45,11 @@ not() { ! "$@"; }
 same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
 at_least() { [ "$1" -ge "$2" ] || { echo "$1 is less than $2"; return 1; }; }
 
-install_package() { apt-get -q -y -o Dpkg::Use-Pty=0 "${@:2}" install "$1" </dev/null; }
+install_package() { apt-get -q -y -o Dpkg::Use-Pty=0 install "$@" </dev/null; }
 status() { holdfast status --json | jq -e -r "$1"; }
 buffer() { holdfast buffer stat --json | jq -e -r "$1"; }
+show() { systemctl show -P "$1" $unit; }
+main_pid() { show MainPID; }
 hosts() { pgrep -f '^/usr/libexec/holdfast/plugin-host'; }
 remember_hosts() { hosts >/tmp/hosts-before; }
 hosts_gone() {

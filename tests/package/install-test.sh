@@ -1,6 +1,7 @@
 #!/bin/bash
-# install-test.sh DEB: installs the package in a minimal Debian 12 under systemd, and tries what a machine does with it: start,
-# reload, crash, hang, bad configuration, upgrade, remove, purge. Run as root.
+# install-test.sh DEB: looks into the package, installs it in a minimal Debian 12 under systemd, and tries what a machine does with
+# it: start, reload, crash, hang, bad configuration, buses, credentials, upgrade, remove, purge. The packages holdfast-bus-* are
+# those beside DEB. Run as root.
 #
 # The machine is a systemd-nspawn container with a private network and an overlay that is thrown away; where containers can't run,
 # a chroot in which the unit's command is started by hand, with fewer checks. Its root file system comes from this machine's own
@@ -65,15 +66,25 @@ if [ ! -d "$root" ]; then
     make_root || skip "mmdebstrap could not make a root file system"
 fi
 
-# --- what the checks find in /srv/stage: the package, a newer one that differs by its version alone, and the scripts
+# --- what the checks find in /srv/stage: the packages, two newer ones, and the scripts
+
+# repack NAME SUFFIX: the package in $work/deb, as another version.
+repack() {
+    sed -i "s/^Version: .*/Version: $(dpkg-deb -f "$deb" Version)+$2/" "$work/deb/DEBIAN/control"
+    dpkg-deb --root-owner-group -Znone -b "$work/deb" "$work/stage/$1" >/dev/null
+}
 
 stage_packages() {
     mkdir -p "$work/stage"
     cp "$deb" "$work/stage/holdfast.deb"
-    dpkg-deb -R "$deb" "$work/newer"
-    sed -i 's/^Version: .*/&+newer/' "$work/newer/DEBIAN/control"
-    dpkg-deb --root-owner-group -b "$work/newer" "$work/stage/holdfast-newer.deb" >/dev/null
-    cp "$here/checks.sh" "$here/service-checks.sh" "$here/chroot-checks.sh" "$here/sandbox-probe.sh" "$work/stage/"
+    local bus
+    for bus in "$(dirname "$deb")"/holdfast-bus-*.deb; do cp "$bus" "$work/stage/$(dpkg-deb -f "$bus" Package).deb"; done
+    dpkg-deb -R "$deb" "$work/deb"
+    repack holdfast-newer.deb newer1
+    echo '# newest' >>"$work/deb/etc/holdfast/holdfast.toml"
+    repack holdfast-newest.deb newer2
+    cc -O1 -shared -fPIC -o "$work/stage/slow-sync.so" "$here/slow-sync.c"
+    cp "$here"/*.sh "$work/stage/"
     chmod -R a+rX "$work" "$work/stage"
 }
 
@@ -122,12 +133,15 @@ run_in_chroot() {
     chroot "$chroot_root" bash /srv/stage/chroot-checks.sh
 }
 
+"$here/deb-checks.sh" "$deb" | tee "$work/deb-checks.log" || true
 stage_packages
 if [ "${HOLDFAST_PACKAGE_LANE:-}" != chroot ] && boot_container; then
-    run_in_container /srv/stage/service-checks.sh && status=0 || status=$?
+    run_in_container /srv/stage/service-checks.sh | tee "$work/checks.log" && status=0 || status=$?
 else
     echo "no container here: checking in a chroot, without systemd"
-    run_in_chroot && status=0 || status=$?
+    run_in_chroot | tee "$work/checks.log" && status=0 || status=$?
     [ $status != 77 ] || skip "neither a container nor a chroot can run here"
 fi
-exit $status
+# What does not come to its last line has failed, even if each check until then was passed.
+cat "$work"/*checks.log | awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; reports++ }
+    END { printf "%d passed, %d failed\n", passed, failed + (reports < 2); exit failed > 0 || reports < 2 }'

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "device/control.hpp"
-#include "device/fd.hpp"
+#include "shared/device/control.hpp"
+#include "shared/device/fd.hpp"
 
 namespace holdfast::test {
 

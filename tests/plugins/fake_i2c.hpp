@@ -11,8 +11,8 @@
 #include <deque>
 #include <vector>
 
-#include "device/control.hpp"
 #include "i2c/bus.hpp"
+#include "shared/device/control.hpp"
 
 namespace holdfast::test {
 

@@ -260,6 +260,38 @@ TEST_F(FileFollow, GoesOnAtItsPositionAfterARestart) {
     EXPECT_TRUE(h.errors.empty());
 }
 
+TEST_F(FileFollow, LeavesItsPositionAsItWasAfterATrial) {
+    append("1\n2\n");
+    start_with_position();
+    append("3\n");
+    TestHost trial(shipped_plugin("file"), {{"path", log_.string()},
+                                            {"mode", std::string("follow")},
+                                            {"format", std::string("value")},
+                                            {"position_file", (dir_ / "position").string()}});
+    trial.trial = true;
+    ASSERT_EQ(trial.open(), 0) << "beside the agent, which has the file";
+    trial.sample();
+    EXPECT_EQ(trial.readings.size(), 1U) << "it goes on where the agent is";
+    trial.close();
+    host_.reset();
+    start_with_position();
+    EXPECT_EQ(taken(), (Numbers{3}));
+}
+
+TEST_F(FileFollow, MakesNoPositionInATrial) {
+    append("1\n");
+    TestHost trial(shipped_plugin("file"), {{"path", log_.string()},
+                                            {"mode", std::string("follow")},
+                                            {"start", std::string("beginning")},
+                                            {"format", std::string("value")},
+                                            {"position_file", (dir_ / "position").string()}});
+    trial.trial = true;
+    ASSERT_EQ(trial.open(), 0);
+    trial.sample();
+    EXPECT_EQ(trial.readings.size(), 1U);
+    EXPECT_FALSE(fs::exists(dir_ / "position"));
+}
+
 TEST_F(FileFollow, TakesWhatWasAddedBetweenAStartAtTheEndAndTheNextStart) {
     append("1\n");
     start_with_position("end");

@@ -270,6 +270,19 @@ TEST(Hwmon, NamesWhatThereIsWhenNothingIsSelected) {
         "select no sensor of hwmon0 cpu_thermal, hwmon1 rpi_volt, thermal_zone0 cpu-thermal"));
 }
 
+// A read of theirs takes as long as a conversion.
+TEST(Hwmon, TakesThermometersOf1WireOnlyByTheirName) {
+    const BoardFiles board("raspberry-pi-4");
+    board.write("sys/class/hwmon/hwmon7/name", "w1_slave_temp\n");
+    board.write("sys/class/hwmon/hwmon7/temp1_input", "21500\n");
+    for (const auto& chips : {std::vector<std::string>{"*"}, {"!rpi_volt"}}) {
+        Input input(board, select(chips));
+        EXPECT_EQ(input.sample().count("w1_slave_temp.temp1"), 0U) << chips[0];
+    }
+    Input input(board, select({"*", "w1_slave_temp"}));
+    EXPECT_EQ(input.sample().at("w1_slave_temp.temp1"), 21.5);
+}
+
 TEST(Hwmon, RefusesEmptyPatterns) {
     for (const TestHost::Options& options : {select({}), select({"*"}, {"temp1", ""}), select({"!"})}) {
         TestHost host(shipped_plugin("hwmon"), options);

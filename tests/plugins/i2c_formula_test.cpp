@@ -7,7 +7,7 @@
 #include "i2c/bme280_formula.hpp"
 #include "i2c/crc.hpp"
 #include "i2c/register_spec.hpp"
-#include "text/spec.hpp"
+#include "shared/text/spec.hpp"
 
 namespace holdfast::test {
 namespace {

@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "device/control.hpp"
-#include "device/fd.hpp"
 #include "plugin_files.hpp"
+#include "shared/device/control.hpp"
+#include "shared/device/fd.hpp"
 
 namespace holdfast::test {
 namespace {

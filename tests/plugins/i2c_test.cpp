@@ -40,7 +40,7 @@ TEST(I2c, SaysThatTheModuleForItsNodeIsMissing) {
     I2cBoard board(pi, {{"chip", "lm75"}});
     std::filesystem::remove(board.root / "dev/i2c-1");
     EXPECT_EQ(board.open(), -ENODEV);
-    EXPECT_TRUE(board.host.has_error("load the module i2c-dev"));
+    EXPECT_TRUE(board.host.has_error("the package holdfast-bus-i2c shows it to the service"));
     board.root.write("dev/i2c-1", "");
     EXPECT_EQ(board.open({ask_lm75}), 0);
 }

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "lines/line_reader.hpp"
-#include "lines/record.hpp"
-#include "lines/text.hpp"
+#include "shared/lines/line_reader.hpp"
+#include "shared/lines/record.hpp"
+#include "shared/lines/text.hpp"
 
 namespace lines {
 namespace {

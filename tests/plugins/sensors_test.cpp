@@ -6,9 +6,9 @@
 
 #include <system_error>
 
-#include "sensors/device_names.hpp"
-#include "sensors/hwmon_tree.hpp"
-#include "sensors/patterns.hpp"
+#include "shared/sensors/device_names.hpp"
+#include "shared/sensors/hwmon_tree.hpp"
+#include "shared/sensors/patterns.hpp"
 #include "support/temp_dir.hpp"
 
 namespace holdfast::test {
@@ -94,6 +94,17 @@ TEST(Patterns, TakeAndLeaveOut) {
     for (const Case& each : cases)
         EXPECT_EQ(Patterns("chips", each.patterns).select({each.name}), each.selected)
             << each.patterns[0] << " on " << each.name;
+}
+
+TEST(Patterns, SelectByNameWhatOtherThanAPatternForAllSelects) {
+    for (const std::vector<std::string>& all :
+         {std::vector<std::string>{"*"}, {"**"}, {"!nvme"}, {"*", "!nvme"}})
+        EXPECT_FALSE(Patterns("chips", all).select_by_name({"w1_slave_temp", "w1_slave_temp_28-0"}));
+    for (const char* named : {"w1_slave_temp", "w1*", "*28-0", "?*"})
+        EXPECT_TRUE(Patterns("chips", {"*", named}).select_by_name({"w1_slave_temp", "w1_slave_temp_28-0"}))
+            << named;
+    EXPECT_FALSE(
+        Patterns("chips", {"w1*", "!*28-0"}).select_by_name({"w1_slave_temp", "w1_slave_temp_28-0"}));
 }
 
 TEST(Patterns, AskForAllNamesOfAThing) {

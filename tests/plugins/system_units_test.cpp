@@ -10,7 +10,7 @@
 #include <atomic>
 #include <thread>
 
-#include "device/fd.hpp"
+#include "shared/device/fd.hpp"
 #include "system_board.hpp"
 
 namespace holdfast::test {

@@ -120,6 +120,7 @@ class TestHost {
     // --- what the test sets and sees
     std::string sensor_root;
     std::int64_t interval_us = 10'000'000;
+    bool trial = false;
     std::function<void()> on_emit = [] {};
 
     std::vector<DeclaredChannel> channels;
@@ -262,6 +263,7 @@ class TestHost {
             self(h).restarts.emplace_back(reason);
         };
         table_.finished = [](const holdfast_host* h) { self(h).finished = true; };
+        table_.is_trial = [](const holdfast_host* h) -> std::int32_t { return self(h).trial ? 1 : 0; };
     }
 
     static constexpr std::size_t most_channels = 4096;

@@ -169,6 +169,11 @@ struct holdfast_host {
 
     /* The plugin has nothing more to say, for good: the input is shown as stopped, and this is no error. */
     void (*finished)(const struct holdfast_host* host);
+
+    /* 1 when this is a trial (`holdfast test`, `plugin-test`) that must leave no trace: nothing is kept that a
+     * later run would go on from; else 0. Came after the first release of ABI 1: ask only a host whose `size`
+     * includes it. */
+    int32_t (*is_trial)(const struct holdfast_host* host);
 };
 
 struct holdfast_plugin {

@@ -7,13 +7,13 @@
 // thread. What they throw ends here: a std::system_error becomes its negative errno, anything else -EIO, and
 // what() reaches status and log. fail() is the short way to throw.
 //
-//     constexpr holdfast_plugin descriptor = holdfast::plugin::describe<Thermometer>("thermometer", "1.0",
-//     "Reads one."); const holdfast_plugin* holdfast_plugin_entry() { return &descriptor; }
+//     HOLDFAST_PLUGIN(Thermometer, "thermometer", "1.0", "Reads one.", options)
 #pragma once
 
 #include <errno.h>
 #include <time.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -166,6 +166,10 @@ class Host {
     void unwatch(int fd) const { host_->watch(host_, fd, 0); }
     void restarted(const std::string& reason) const { host_->restarted(host_, reason.c_str()); }
     void finished() const { host_->finished(host_); }
+    // False also where an older host can't say.
+    bool is_trial() const {
+        return host_->size > offsetof(holdfast_host, is_trial) && host_->is_trial(host_) != 0;
+    }
 
   private:
     const holdfast_host* host_;
@@ -240,3 +244,11 @@ constexpr holdfast_plugin describe(const char* name, const char* version, const 
 }
 
 }  // namespace holdfast::plugin
+
+// Makes the class what the shared object is a plugin of: HOLDFAST_PLUGIN(Class, name, version, summary,
+// options), as describe() takes them. To stand once, outside all namespaces.
+#define HOLDFAST_PLUGIN(Class, ...)                                                                   \
+    const holdfast_plugin* holdfast_plugin_entry() {                                                  \
+        static constexpr holdfast_plugin descriptor = holdfast::plugin::describe<Class>(__VA_ARGS__); \
+        return &descriptor;                                                                           \
+    }

@@ -71,8 +71,7 @@ void append_line(const std::string& path, const std::string& line) {
 
 // Not inlined, as its name is looked for in what is said of the crash; one the kernel finds, not one sent
 // or found by a sanitizer.
-__attribute__((no_sanitize("undefined"), no_sanitize("address")))
-[[gnu::noinline]] void segfault() {
+__attribute__((noinline, no_sanitize("undefined"), no_sanitize("address"))) void segfault() {
     volatile int* volatile nowhere = nullptr;
     *nowhere = 1;
 }
