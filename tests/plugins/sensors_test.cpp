@@ -39,6 +39,13 @@ TEST(SensorFiles, SayWhyAReadFailed) {
     ::close(writer);
 }
 
+TEST(SensorFiles, AWordEndsBeforeTheNulThatSomeFilesHave) {
+    TempDir root;
+    std::ofstream(root.path() / "clock") << std::string_view("boottime\n\0", 10);
+    SensorFiles files(root.path());
+    EXPECT_EQ(files.read_word({"/clock"}), "boottime");
+}
+
 TEST(SensorFiles, WriteReplacesWhatIsThereAndMakesNothing) {
     const TempDir root;
     root.write("enable", "100\n");

@@ -79,29 +79,44 @@ class InVirtualMachine(unittest.TestCase):
         return sampled.values["it"]
 
     def run_agent(self, *inputs):
-        agent = RunningAgent(self.machine, self.id(), self.config(*inputs))
-        self.addCleanup(agent.stop)
+        return self.run_configured(self.config(*inputs))
+
+    def run_configured(self, config, **options):
+        agent = RunningAgent(self.machine, self.id(), config, **options)
+        self.addCleanup(agent.end)
         return agent
 
 
 class RunningAgent:
-    """`holdfast run` in the virtual machine, as a unit of its systemd."""
+    """`holdfast run` in the virtual machine, as a unit of its systemd; its state is on a small disk of its own when that has a size."""
 
-    def __init__(self, machine, name, config):
+    def __init__(self, machine, name, config, disk="", properties=()):
         self.machine = machine
-        self.unit = f"agent-{name}".replace("_", "-")
-        directory = f"/srv/{self.unit}"
-        self.places = f"--config {directory}/holdfast.toml --state-dir {directory} --runtime-dir {directory}"
-        machine.run(f"rm -rf {directory} && mkdir {directory}")
-        machine.write(f"{directory}/holdfast.toml", to_toml(config))
-        machine.run(f"systemd-run -q --collect --unit={self.unit} {HOLDFAST} run {self.places}")
+        # The path of a socket has at most 107 bytes.
+        self.unit = f"agent-{name.rsplit('.', 1)[-1][:50]}".replace("_", "-")
+        self.directory = f"/srv/{self.unit}"
+        self.state = f"{self.directory}/state"
+        self.places = f"--config {self.directory}/holdfast.toml --state-dir {self.state} --runtime-dir {self.directory}"
+        self.properties = " ".join(f"-p {each}" for each in properties)
+        machine.run(f"rm -rf {self.directory} && mkdir -p {self.state}")
+        if disk:
+            machine.run(f"cd {self.directory} && truncate -s {disk} disk && mkfs.ext4 -q -m 0 disk && mount -o loop disk {self.state}")
+        machine.write(f"{self.directory}/holdfast.toml", to_toml(config))
+        self.start()
+
+    def start(self):
+        self.machine.run(f"systemd-run -q --collect --unit={self.unit} {self.properties} {HOLDFAST} run {self.places}")
+
+    def end(self):
+        self.stop()
+        self.machine.command(f"umount {self.state}")
 
     def status(self):
         done = self.machine.command(f"{HOLDFAST} status --json {self.places}", TIMEOUT)
         return json.loads(done.out) if done.code == 0 else None
 
-    def wait_inputs(self, condition, what):
-        """The inputs by name, when condition(inputs) holds."""
+    def wait_status(self, condition, what):
+        """The first status for which condition(status) holds."""
         seen = None
 
         def holds():
@@ -109,9 +124,15 @@ class RunningAgent:
             status = self.status()
             if not status and self.machine.command(f"systemctl is-active {self.unit}").code != 0:
                 raise AssertionError(f"the agent ended: {self.log()}")
-            seen = {entry["name"]: entry for entry in status["inputs"]} if status else seen
+            seen = status or seen
             return seen if seen and condition(seen) else None
         return wait_until(holds, lambda: f"{what}; last seen: {seen}; log: {self.log()}", TIMEOUT, 0.5)
+
+    def wait_inputs(self, condition, what):
+        """The inputs by name, when condition(inputs) holds."""
+        def by_name(status):
+            return {entry["name"]: entry for entry in status["inputs"]}
+        return by_name(self.wait_status(lambda status: condition(by_name(status)), what))
 
     def wait_readings(self, count, name="it"):
         return self.wait_inputs(lambda inputs: inputs[name]["readings"] >= count, f"{count} readings of {name}")[name]

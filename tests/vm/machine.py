@@ -1,7 +1,7 @@
 """A Debian 12 gateway in QEMU: started, commanded, cut off its power, ended.
 
 Its directory holds the disk (what differs from the image's), the sockets and the console's log. Directories of this machine
-are shared with it read-only, at the same paths. Nothing in it reaches a network.
+are shared with it read-only, at the same paths. Nothing in it reaches a network, but for what a test forwards to itself.
 """
 import contextlib
 import os
@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 QEMU = "qemu-system-x86_64"
 # Slow where QEMU has to translate each instruction, and slower when others use the machine.
 BOOT_TIMEOUT = 600.0
+OUTSIDE = "10.0.2.100"
 
 
 class Missing(Exception):
@@ -79,10 +80,12 @@ class Machine:
     def is_running(self):
         return self.pid() != 0
 
-    def start(self, shared=(), memory_mib=1024, processors=2, ports=()):
+    def start(self, shared=(), ports=(), forwards=(), clock=None):
         """Boots it from its disk, or from a fresh one; the disk of a machine that ran before is kept.
 
-        What is written to /dev/virtio-ports/NAME in it is added to the file NAME of its directory out here at once."""
+        What is written to /dev/virtio-ports/NAME in it is added to the file NAME of its directory out here at once.
+        Of (PORT, OUT) in `forwards`, connections to its OUTSIDE:PORT come to this machine's port OUT on loopback; there is no
+        other way out, and none without a connect(). `clock` is what its clock shows when it is switched on."""
         os.makedirs(self.directory, exist_ok=True)
         disk = self.file("disk.qcow2")
         if not os.path.exists(disk):
@@ -91,7 +94,9 @@ class Machine:
         # A unix socket's path has at most 107 bytes, and a build directory may be deep.
         self._remove_socket()
         os.symlink(os.path.join(tempfile.mkdtemp(prefix="holdfast-vm-"), "agent"), self.file("agent"))
-        command = self._command(disk, shared, memory_mib, processors) + self._ports(ports)
+        command = self._command(disk, shared) + self._ports(ports) + self._network(forwards)
+        if clock:
+            command += ["-rtc", f"base={clock}"]
         with open(self.file("qemu.log"), "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         while not self.is_running():
@@ -110,9 +115,9 @@ class Machine:
                 shutil.rmtree(os.path.dirname(os.readlink(link)), ignore_errors=True)
                 os.unlink(link)
 
-    def _command(self, disk, shared, memory_mib, processors):
+    def _command(self, disk, shared):
         command = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", *accelerators(),
-                   "-m", str(memory_mib), "-smp", str(processors), "-pidfile", self.file("pid"),
+                   "-m", "1024", "-smp", "2", "-pidfile", self.file("pid"),
                    "-kernel", os.path.join(self.image, "vmlinuz"), "-initrd", os.path.join(self.image, "initrd.img"),
                    "-append", "root=/dev/vda rw console=ttyS0 quiet panic=5 mitigations=off tsc=reliable",
                    "-drive", f"if=none,id=disk,file={disk},format=qcow2", "-device", "virtio-blk-pci,drive=disk",
@@ -130,6 +135,19 @@ class Machine:
         return [word for name in names for word in
                 ("-chardev", f"file,id={name},path={self.file(name)},append=on",
                  "-device", f"virtserialport,chardev={name},name={name}")]
+
+    @staticmethod
+    def _network(forwards):
+        if not forwards:
+            return []
+        ways = ",".join(f"guestfwd=tcp:{OUTSIDE}:{port}-cmd:{sys.executable} {os.path.join(HERE, 'relay.py')} {out}"
+                        for port, out in forwards)
+        return ["-netdev", f"user,id=network,restrict=on,{ways}", "-device", "virtio-net-pci,netdev=network"]
+
+    def connect(self, *names):
+        """The cable goes in; OUTSIDE has these names."""
+        self.run(f"grep -q {OUTSIDE} /etc/hosts || echo {OUTSIDE} {' '.join(names)} >>/etc/hosts\n"
+                 "device=$(basename /sys/class/net/e*) && ip address replace 10.0.2.15/24 dev $device && ip link set $device up")
 
     def _wait_for_boot(self):
         self.agent.connect(BOOT_TIMEOUT).close()

@@ -49,7 +49,9 @@ std::optional<std::string_view> SensorFiles::read(Parts parts) {
 std::optional<std::string_view> SensorFiles::read_word(Parts parts) {
     const auto content = read(parts);
     if (!content) return std::nullopt;
-    return content->substr(0, content->find_last_not_of(" \t\n") + 1);
+    // Some of the kernel's files end in a NUL: current_timestamp_clock of iio does.
+    constexpr std::string_view ends(" \t\n\0", 4);
+    return content->substr(0, content->find_last_not_of(ends) + 1);
 }
 
 bool SensorFiles::exists(Parts parts) {
