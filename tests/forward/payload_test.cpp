@@ -211,7 +211,7 @@ TEST(Payload, SendsNonFiniteNumbersAsNullAndCountsThem) {
     const auto payload = encode(with, maker.batch(1)).value();
     EXPECT_EQ(payload.non_finite, 3U);
     const json readings = json::parse(payload.json)["readings"];
-    for (int i = 0; i < 3; ++i)
+    for (std::size_t i = 0; i < 3; ++i)
         EXPECT_TRUE(readings[i]["values"]["v"].is_null());
     EXPECT_EQ(readings[3]["values"]["v"], 1.5);
     EXPECT_EQ(encode(with, maker.batch(1)).value().non_finite, 3U) << "counted by message";
