@@ -17,14 +17,9 @@
 #include <string_view>
 
 #include "base/children.hpp"
+#include "base/sanitized.hpp"
 #include "host/crash_place.hpp"
 #include "model/frame.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HOLDFAST_SANITIZED 1
-#else
-#define HOLDFAST_SANITIZED 0
-#endif
 
 namespace holdfast::host {
 
@@ -131,7 +126,7 @@ void limit_resources(std::uint64_t memory_limit) {
     ::setrlimit(RLIMIT_CORE, &none);
     const rlimit files{256, 256};
     ::setrlimit(RLIMIT_NOFILE, &files);
-    if (HOLDFAST_SANITIZED || memory_limit == 0) return;
+    if (sanitized || memory_limit == 0) return;
     // Only the soft limit: a plugin may lift it for a program that it starts.
     rlimit data{};
     ::getrlimit(RLIMIT_DATA, &data);

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/sanitized.hpp"
+
 namespace holdfast::test {
 namespace {
 
@@ -27,11 +29,6 @@ fs::path fast_directory() {
 }
 
 std::size_t how_many(const char* variable, std::size_t usual, std::size_t under_sanitizers) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    constexpr bool sanitized = true;
-#else
-    constexpr bool sanitized = false;
-#endif
     if (const char* wanted = std::getenv(variable)) return std::strtoul(wanted, nullptr, 10);
     return sanitized ? under_sanitizers : usual;
 }

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "base/sanitized.hpp"
 #include "input_fixture.hpp"
 
 namespace holdfast::test {
@@ -125,9 +126,7 @@ TEST_F(RoguePlugins, ThatSpinsMissesItsDeadline) {
 }
 
 TEST_F(RoguePlugins, ThatLeaksIsEndedAtItsMemoryLimit) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "sanitizers need memory of their own";
-#endif
+    if (sanitized) GTEST_SKIP() << "sanitizers need memory of their own";
     run_until_backing_off("leak");
     EXPECT_THAT(status("rogue").last_error, MatchesRegex("killed by SIGSEGV in leak .*: the plugin used up "
                                                          "its memory limit of 32768 KiB"));

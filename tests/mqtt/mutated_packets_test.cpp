@@ -15,6 +15,7 @@
 #include <random>
 #include <thread>
 
+#include "base/sanitized.hpp"
 #include "broker/scripted_broker.hpp"
 #include "forward/paho_transport.hpp"
 #include "support/recording_log.hpp"
@@ -27,11 +28,7 @@ using namespace std::string_literals;
 using Random = std::mt19937_64;
 using Peer = ScriptedBroker::Connection;
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr long default_packets = 20'000;
-#else
-constexpr long default_packets = 2'000;
-#endif
+constexpr long default_packets = sanitized ? 20'000 : 2'000;
 constexpr int clients = 8;
 constexpr int packets_per_connection = 24;
 
