@@ -121,6 +121,7 @@ package() {
     tests/package/build-deb.sh build/package || status=$?
     verdict "build of the package" $status
     [ $status = 0 ] || return 0
+    counted "contents of the package" tests/package/deb-checks.sh build/package/holdfast_[0-9]*.deb
     counted "test of the package" tests/package/install-test.sh build/package/holdfast_[0-9]*.deb
     counted "test of the repository" tests/package/repository-test.sh build/package
     counted "test of the release" tests/package/release-test.sh build/package

@@ -1,5 +1,6 @@
 #!/bin/bash
 # build-deb.sh OUTDIR: builds the Debian packages in a clean copy of this tree, and puts them through lintian.
+# With HOLDFAST_SYMBOLS=1 it makes those of debug symbols, too (holdfast-dbgsym).
 # With HOLDFAST_REPRODUCE=1 it builds them a second time, in another place, and compares them byte by byte.
 # Works without root. Exit status: 0 built and clean, 1 not, 77 a tool is missing.
 set -euo pipefail
@@ -27,7 +28,7 @@ build() {
 }
 
 # The symbols take longer to compress than all else to build.
-[ "${HOLDFAST_REPRODUCE:-}" = 1 ] || export DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}"
+[[ ${HOLDFAST_REPRODUCE:-} = 1 || ${HOLDFAST_SYMBOLS:-} = 1 ]] || export DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}"
 
 echo "== dpkg-buildpackage"
 # Debian's flags name the place of the build, so ccache helps only if that stays the same; and debhelper builds with another HOME.

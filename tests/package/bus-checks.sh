@@ -38,6 +38,7 @@ check "with all of them the capabilities are still none" field "$(main_pid)" Cap
 pid=$(main_pid)
 check "they are removed" apt-get -q -y -o Dpkg::Use-Pty=0 purge 'holdfast-bus-*'
 check "which restarts the service" eventually 20 restarted
+check "a host runs again" eventually 10 hosts
 check "and closes the devices" not host_sees /dev/probe
 check "and leaves the groups" not in_group i2c
 check "and no file" same "$(files | diff /tmp/files-before-buses - | grep -v 'systemd/deb-systemd')" ""

@@ -1,5 +1,5 @@
 #!/bin/bash
-# install-test.sh DEB: looks into the package, installs it in a minimal Debian 12 under systemd, and tries what a machine does with
+# install-test.sh DEB: installs the package in a minimal Debian 12 under systemd, and tries what a machine does with
 # it: start, reload, crash, hang, bad configuration, buses, credentials, upgrade, remove, purge. The packages holdfast-bus-* are
 # those beside DEB. Run as root.
 #
@@ -133,7 +133,6 @@ run_in_chroot() {
     chroot "$chroot_root" bash /srv/stage/chroot-checks.sh
 }
 
-"$here/deb-checks.sh" "$deb" | tee "$work/deb-checks.log" || true
 stage_packages
 if [ "${HOLDFAST_PACKAGE_LANE:-}" != chroot ] && boot_container; then
     run_in_container /srv/stage/service-checks.sh | tee "$work/checks.log" && status=0 || status=$?
@@ -143,5 +142,5 @@ else
     [ $status != 77 ] || skip "neither a container nor a chroot can run here"
 fi
 # What does not come to its last line has failed, even if each check until then was passed.
-cat "$work"/*checks.log | awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; reports++ }
-    END { printf "%d passed, %d failed\n", passed, failed + (reports < 2); exit failed > 0 || reports < 2 }'
+tail -n 1 "$work/checks.log" | grep -qE '^[0-9]+ passed, [0-9]+ failed$' || { echo "the checks did not come to their end"; exit 1; }
+exit $status

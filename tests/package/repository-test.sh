@@ -74,6 +74,7 @@ twice() {
 }
 check "the same packages make the same repository, byte for byte, in whatever order they come" twice
 check "it takes the packages of three architectures" make_repo "$repository" "${packages[@]}" "$work"/debs/*_arm*.deb
+cp -a "$repository" "$work/made"
 before=$(find "$repository" -type f -printf '%p %T@\n' | sort)
 check "a second run" make_repo "$repository" "${packages[@]}"
 check "writes nothing" same "$(find "$repository" -type f -printf '%p %T@\n' | sort)" "$before"
@@ -82,6 +83,15 @@ other_contents() {
     ! make_repo "$repository" "$work/debs/$(basename "$agent")" && [ "$(content "$repository")" = "$1" ]
 }
 check "a published version with other contents is refused, and nothing changes" other_contents "$(content "$repository")"
+rm "$repository"/holdfast*
+check "where a run was killed before its end, the next" make_repo "$repository"
+check "writes what is missing" same "$(content "$repository")" "$(content "$work/made")"
+another_suite() {
+    local said
+    said=$(make_repo --suite testing "$repository" 2>&1) && return 1
+    grep "give testing a folder of its own" <<<"$said" && [ ! -e "$repository/dists/testing" ]
+}
+check "another suite in the same folder is refused" another_suite
 check "a key that is not there is refused" not make_repo --key nobody@example.com "$repository"
 
 # --- what apt trusts: this machine's apt, with directories of its own
@@ -195,6 +205,8 @@ cp -a "$work/good" "$repository"
 
 # --- install and upgrade with apt
 
+# What was tried until here counts.
+skip() { echo "SKIP: $*"; report; exit; }
 depends=$(dpkg-deb -f "$agent" Depends)
 cached_root repository "$depends" --variant=minbase --include=ca-certificates,systemd --skip=cleanup/apt \
     --customize-hook="copy-in $agent /srv" \

@@ -5,6 +5,7 @@ The libraries are looked for in this machine's own package database, so the pack
 import hashlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -47,7 +48,10 @@ def check_shape(bill):
     for package in bill["packages"]:
         for field in ("name", "versionInfo", "downloadLocation", "licenseConcluded", "licenseDeclared", "copyrightText", "supplier"):
             assert package[field], f"{package['SPDXID']} has no {field}"
-        assert re.match(r"pkg:(deb/(debian|holdfast)|generic)/[^\s@]+@[^\s@]+$", package["externalRefs"][0]["referenceLocator"])
+        locator = package["externalRefs"][0]["referenceLocator"]
+        assert re.match(r"pkg:(deb/(debian|holdfast)|generic)/[^\s@]+@[^\s@]+$", locator)
+        if package["supplier"] == "Organization: Debian":
+            assert locator.endswith(f"distro={platform.freedesktop_os_release()['VERSION_CODENAME']}"), f"{locator} is of another Debian"
     known = {*identifiers, "SPDXRef-DOCUMENT"}
     for relation in bill["relationships"]:
         assert {relation["spdxElementId"], relation["relatedSpdxElement"]} <= known, f"{relation} points nowhere"

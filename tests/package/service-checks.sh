@@ -154,9 +154,42 @@ check "and runs" systemctl is-active $unit
 check "with what the buffer held" at_least "$(status .buffer.readings)" "$held"
 
 echo secret >/etc/holdfast/password
-check "apt purges it" apt-get -q -y -o Dpkg::Use-Pty=0 purge --autoremove holdfast
+dpkg-statoverride --update --add root holdfast 0640 /etc/holdfast/password
+dpkg-statoverride --add holdfast root 0750 "/srv/of the administrator"
+purge() { apt-get -q -y -o Dpkg::Use-Pty=0 purge --autoremove "$@"; }
+check "apt purges it" purge holdfast
 check "which leaves no file" no_leftovers
 check "no user and no group" no_account
 check "and no unit" not systemctl cat $unit
+check "and no override of dpkg, which would name a user that is gone" same "$(dpkg-statoverride --list | grep holdfast)" ""
+
+# --- together with a bus; purge of what is not only directories of this disk
+
+check "it is installed together with a bus" install_package $stage/holdfast.deb $stage/holdfast-bus-i2c.deb
+last_done() { grep -oE '(configure|trigproc) holdfast[^: ]*' /var/log/dpkg.log | tail -n 1; }
+check "after which the service is started once more" same "$(last_done)" "trigproc holdfast"
+check "and runs" systemctl is-active $unit
+purge holdfast-bus-i2c >/dev/null
+systemctl stop $unit
+find $state -mindepth 1 -delete
+mount -t tmpfs tmpfs $state
+mv /etc/holdfast /opt/holdfast
+ln -s ../opt/holdfast /etc/holdfast
+systemctl start $unit
+check "it runs on a file system of its own" test -s $state/buffer.db
+setpriv --reuid holdfast --regid holdfast --clear-groups sleep 1000 &
+sleeper=$!
+echo secret >/etc/holdfast/password
+check "apt purges it there, even where something else runs as its user" purge holdfast
+check "the file system is empty" same "$(find $state -mindepth 1)" ""
+check "and root's" same "$(stat -c %U:%G $state)" root:root
+check "so is the directory that a link led to" same "$(find /opt/holdfast -mindepth 1)" ""
+check "the user is left" id holdfast
+kill $sleeper
+wait $sleeper
+userdel holdfast
+umount $state
+rmdir $state /opt/holdfast
+check "and no other file" no_leftovers
 
 report

@@ -95,3 +95,46 @@ check "the service was not killed" not sh -c "journalctl -u $unit | grep -q 'Sta
 systemctl daemon-reload
 systemctl restart $unit
 check "and nothing is lost" at_least "$(status .buffer.readings)" "$held"
+
+# --- upgrades and removals that fail
+
+mark=/run/holdfast-stays-stopped
+# changed SCRIPT LINE: the package as another version, with one more line in a maintainer script.
+changed() {
+    rm -rf /tmp/changed
+    dpkg-deb -R $stage/holdfast.deb /tmp/changed
+    echo "$2" >>"/tmp/changed/DEBIAN/$1"
+    sed -i 's/^Version: .*/&+changed/' /tmp/changed/DEBIAN/control
+    dpkg-deb --root-owner-group -Znone -b /tmp/changed /tmp/changed.deb >/dev/null
+}
+changed preinst 'exit 1'
+pid=$(main_pid)
+check "an upgrade that can't be unpacked fails" not upgrade /tmp/changed.deb
+check "and the service runs on" same "$(main_pid)" "$pid"
+systemctl stop $unit
+check "it fails where the service is stopped, too" not upgrade /tmp/changed.deb
+check "which stays stopped" same "$(show ActiveState)" inactive
+check "and no mark of that is left" not test -e $mark
+cp $state/buffer.db /tmp/buffer.db
+head -c 8192 /dev/zero | tr '\0' '\377' >$state/buffer.db
+check "a buffer that is damaged does not hold an upgrade up" upgrade $stage/holdfast-newer.deb
+cp /tmp/buffer.db $state/buffer.db
+systemctl start $unit
+pid=$(main_pid)
+touch $mark
+check "with a mark of an upgrade that never ended" upgrade $stage/holdfast.deb
+check "the new version is started all the same" not same "$(main_pid)" "$pid"
+check "and runs" systemctl is-active $unit
+
+# shellcheck disable=SC2016
+changed prerm '[ "$1" != remove ]'
+upgrade /tmp/changed.deb >/dev/null 2>&1
+check "a removal that fails" not dpkg --remove holdfast
+check "leaves the service running" systemctl is-active $unit
+systemctl stop $unit
+check "where it is stopped" not dpkg --remove holdfast
+check "it stays stopped" same "$(show ActiveState)" inactive
+check "and no mark of that is left" not test -e $mark
+systemctl start $unit
+check "the whole package goes over it" upgrade $stage/holdfast.deb
+rm -r /tmp/changed /tmp/changed.deb /tmp/buffer.db

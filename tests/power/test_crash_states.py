@@ -201,6 +201,7 @@ class CrashStates(EndToEnd):
         print(f"no reading before the power cut, seconds: median {missing[len(missing) // 2]:.3f}, most {missing[-1]:.3f}", flush=True)
         # Of all but a tenth, since a machine that is busy with other things may stall any of them.
         self.assertLess(missing[len(missing) * 9 // 10], window + ALLOWANCE)
+        self.assertLess(missing[-1], window + 20 * ALLOWANCE)
 
     def check_durability(self, durability, window):
         self.record(self.make_image())
