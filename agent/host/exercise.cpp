@@ -91,7 +91,11 @@ void Exercise::use(void* instance, std::uint32_t samples, frame::Round& round) {
 
 std::int32_t Exercise::serve_watched(void* instance, frame::Round& round) {
     std::vector<pollfd> watched = services_.watched();
-    if (watched.empty() || plugin_.ready == nullptr) return 0;
+    if (watched.empty()) return 0;
+    if (plugin_.ready == nullptr) {
+        if (round.refusal.empty()) round.refusal = watches_in_vain;
+        return 0;
+    }
     ::poll(watched.data(), watched.size(), 0);
     for (const pollfd& each : watched) {
         if (each.revents == 0 || !services_.watches(each.fd)) continue;

@@ -10,6 +10,9 @@
 
 namespace holdfast::host {
 
+// What is wrong with a plugin that calls watch() and has no ready().
+inline constexpr const char* watches_in_vain = "has a descriptor watched, but no ready()";
+
 struct CallResult {
     std::int32_t code = 0;
     std::string text;  // what was thrown; else empty

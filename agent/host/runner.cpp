@@ -187,7 +187,10 @@ void Runner::handle_events(MonoTime now) {
         const pollfd& event = polled_[i];
         // An earlier one may have made the plugin let go of this one.
         if (event.revents == 0 || !services_.watches(event.fd)) continue;
-        if ((event.revents & POLLNVAL) != 0) {
+        if (plugin_.ready == nullptr) {
+            services_.unwatch(event.fd);
+            services_.count_error(ENOSYS, watches_in_vain);
+        } else if ((event.revents & POLLNVAL) != 0) {
             services_.unwatch(event.fd);
             services_.count_error(EBADF, "the plugin closed a descriptor that it has the host watch");
         } else {

@@ -189,10 +189,9 @@ void InputStream::take_log_line(const frame::LogLine& line) {
 
 void InputStream::on_exit(int status) {
     ended_.reset();
-    if (paused_)
-        exit_status_ = status;
-    else
-        conclude(status);
+    if (!paused_) return conclude(status);
+    exit_status_ = status;
+    context_.host_ended();
 }
 
 void InputStream::conclude(int status) {

@@ -40,7 +40,7 @@ class InputStream {
     const InputConfig& config() const { return config_; }
     // The new one must be served by the same host; see same_host().
     void replace_config(InputConfig config) { config_ = std::move(config); }
-    pid_t pid() const { return host_ ? host_->pid() : 0; }
+    pid_t pid() const { return host_ && !exit_status_ ? host_->pid() : 0; }
     InputStatus status() const;
 
     void pause();

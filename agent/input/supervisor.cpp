@@ -94,6 +94,11 @@ Supervisor::Action Supervisor::tick(MonoTime now) {
     }
     if (!kill_) return Action::none;
     phase_ = Phase::killing;
+    // It may sleep in the kernel and outlive the signal: what is wrong is shown before it ends.
+    if (next_ == Next::start_again) {
+        state_ = InputState::backing_off;
+        last_error_ = ending_;
+    }
     return Action::kill;
 }
 

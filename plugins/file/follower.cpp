@@ -105,11 +105,15 @@ void Follower::open_current(int watch) {
 }
 
 void Follower::resume(Tail& opened) {
-    const Place place = *std::exchange(resume_, std::nullopt);
-    if (opened.holds(place)) return opened.go_to(place);
-    // The name may have gone to another file more than once since the last look.
+    const Place place = *resume_;
+    const bool is_here = opened.holds(place);
+    // The name may have gone to another file more than once since the last look. When this throws, the next
+    // look goes on from the same place.
+    std::vector<Tail> rotated;
+    if (!is_here) rotated = rotated_since(settings_.path, place);
+    resume_.reset();
+    if (is_here) return opened.go_to(place);
     const bool restarted = std::exchange(resumes_after_restart_, false);
-    std::vector<Tail> rotated = rotated_since(settings_.path, place);
     if (rotated.empty() && restarted)
         host_.error(settings_.path +
                     " is another file than the one that was read before the restart, and the rest of that "
@@ -122,7 +126,7 @@ void Follower::resume(Tail& opened) {
 }
 
 bool Follower::was_followed(const Tail& tail) const {
-    return std::find(left_.begin(), left_.end(), tail.inode()) != left_.end() ||
+    return std::any_of(left_.begin(), left_.end(), [&](const Place& end) { return tail.holds(end); }) ||
            std::any_of(old_.begin(), old_.end(),
                        [&](const Tail& other) { return other.inode() == tail.inode(); });
 }
@@ -195,7 +199,7 @@ void Follower::leave_finished() {
             tail.finish([this](std::string_view text) { take_line(text); });
             notices_.forget(tail.watch);
             if (left_.size() == most_left) left_.erase(left_.begin());
-            left_.push_back(tail.inode());
+            if (const Place end = tail.place(); end.offset > 0) left_.push_back(end);
         }
     std::erase_if(old_, [&](const Tail& tail) { return tail.is_at_end() && tail.until_us <= now_us; });
 }

@@ -62,8 +62,8 @@ class Follower {
     Clock clock_;
     Notices notices_;
     std::optional<PositionFile> position_;
-    std::vector<Tail> old_;            // oldest first
-    std::vector<std::uint64_t> left_;  // inodes of those that were read to their end
+    std::vector<Tail> old_;    // oldest first
+    std::vector<Place> left_;  // the ends of those that were read to there
     std::optional<Tail> current_;
     std::optional<Place> resume_;  // where to go on in a file that is looked for
     bool resumes_after_restart_ = false;

@@ -1,9 +1,11 @@
 #include "rotated.hpp"
 
 #include <dirent.h>
+#include <errno.h>
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <system_error>
 
 namespace file_input {
@@ -11,9 +13,10 @@ namespace file_input {
 namespace {
 
 struct Sibling {
-    std::string name;
+    std::string path;
+    std::string ending;  // that its name has more
     struct timespec changed {};
-    Tail tail;
+    std::uint64_t inode = 0;
 };
 
 bool is_before(const struct timespec& a, const struct timespec& b) {
@@ -36,38 +39,49 @@ std::vector<Sibling> siblings_of(const std::string& path) {
     while (const dirent* entry = ::readdir(opened.get())) {
         const std::string other = entry->d_name;
         if (other == name || !other.starts_with(name)) continue;
-        try {
-            const std::string other_path = directory + "/" + other;
-            struct stat status {};
-            if (::stat(other_path.c_str(), &status) == 0 && S_ISREG(status.st_mode))
-                found.push_back({other.substr(name.size()), status.st_mtim, Tail(other_path)});
-        } catch (const std::system_error&) {
-            continue;  // gone meanwhile, or not to be read: it is looked for, no more
-        }
+        const std::string other_path = directory + "/" + other;
+        struct stat status {};
+        if (::stat(other_path.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+            found.push_back({other_path, other.substr(name.size()), status.st_mtim, status.st_ino});
     }
     return found;
 }
 
+// None when it is gone meanwhile, or not to be read: it is looked for, no more.
+std::optional<Tail> open(const Sibling& sibling) {
+    try {
+        return Tail(sibling.path);
+    } catch (const std::system_error& error) {
+        if (error.code().value() == EMFILE || error.code().value() == ENFILE) throw;
+        return std::nullopt;
+    }
+}
+
 }  // namespace
 
+// Years of old logs may lie there, more than a process may have open.
 std::vector<Tail> rotated_since(const std::string& path, const Place& place) {
     std::vector<Sibling> siblings = siblings_of(path);
-    const auto first = std::find_if(siblings.begin(), siblings.end(),
-                                    [&](const Sibling& sibling) { return sibling.tail.holds(place); });
-    if (first == siblings.end()) return {};
-    first->tail.go_to(place);
-    std::iter_swap(siblings.begin(), first);
-    const struct timespec since = siblings.front().changed;
-    siblings.erase(std::remove_if(siblings.begin() + 1, siblings.end(),
-                                  [&](const Sibling& sibling) {
-                                      return !is_numbered(sibling.name) || is_before(sibling.changed, since);
-                                  }),
-                   siblings.end());
-    std::sort(siblings.begin() + 1, siblings.end(),
-              [](const Sibling& a, const Sibling& b) { return is_before(a.changed, b.changed); });
     std::vector<Tail> tails;
-    for (Sibling& sibling : siblings)
-        tails.push_back(std::move(sibling.tail));
+    struct timespec since {};
+    for (const Sibling& sibling : siblings) {
+        if (sibling.inode != place.inode) continue;
+        auto tail = open(sibling);
+        if (!tail || !tail->holds(place)) continue;
+        tail->go_to(place);
+        tails.push_back(*std::move(tail));
+        since = sibling.changed;
+        break;
+    }
+    if (tails.empty()) return tails;
+    std::erase_if(siblings, [&](const Sibling& sibling) {
+        return sibling.inode == place.inode || !is_numbered(sibling.ending) ||
+               is_before(sibling.changed, since);
+    });
+    std::sort(siblings.begin(), siblings.end(),
+              [](const Sibling& a, const Sibling& b) { return is_before(a.changed, b.changed); });
+    for (const Sibling& sibling : siblings)
+        if (auto tail = open(sibling)) tails.push_back(*std::move(tail));
     return tails;
 }
 

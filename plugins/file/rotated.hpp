@@ -11,7 +11,7 @@ namespace file_input {
 
 // The file with this place in it, at that place, and behind it those that took its name after it, oldest
 // first; none of them is the file that is called `path` now. Empty when the first can't be found: it was
-// deleted, compressed, or moved to another directory.
+// deleted, compressed, or moved to another directory. Throws when more files are open than may be.
 std::vector<Tail> rotated_since(const std::string& path, const Place& place);
 
 // The part of a path before its last '/'; "/" for a file there.

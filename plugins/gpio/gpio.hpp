@@ -31,7 +31,7 @@ class Gpio {
     Gpio& operator=(const Gpio&) = delete;
     ~Gpio();
 
-    void sample();
+    int sample();
     void ready(int fd, std::uint32_t events);
 
   private:
@@ -40,6 +40,7 @@ class Gpio {
         LineSpec spec;
         std::optional<Line> line;
         std::uint32_t last_seqno = 0;
+        bool is_well = true;  // in this sample, so far
         std::optional<Pulses> pulses;
         holdfast::plugin::Channel<bool> level{};
         holdfast::plugin::Channel<std::int64_t> count{};
@@ -52,7 +53,9 @@ class Gpio {
     void declare(Input& input);
     void take_edges(Input& input);
     void emit_edge(Input& input, const gpio_v2_line_event& event);
-    void put_counter(Input& input);
+    void put(Input& input);
+    template <typename Call>
+    bool attempt(const Input& input, Call call);
 
     holdfast::plugin::Host host_;
     device::Control control_;

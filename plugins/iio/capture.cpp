@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "shared/sensors/text.hpp"
 
@@ -17,6 +19,8 @@ namespace {
 
 constexpr const char* timestamp = "timestamp";
 constexpr std::size_t most_read_bytes = 256 * 1024;
+// Coarse clocks go in ticks of up to 10 ms; what sets a clock instead of slewing it does so by far more.
+constexpr std::int64_t least_step_ns = 20'000'000;
 
 }  // namespace
 
@@ -49,6 +53,14 @@ Capture::Capture(plugin::Host host, sensors::SensorFiles& files, const IioDevice
 
 Capture::~Capture() {
     if (configured_) setup_.stop();
+}
+
+bool Capture::is_as_begun() {
+    try {
+        return setup_.is_enabled() && setup_.layout() == layout_;
+    } catch (const std::system_error&) {
+        return false;
+    }
 }
 
 void Capture::open_device() {
@@ -96,6 +108,13 @@ void Capture::make_outputs(const sensors::Patterns& channels) {
         clock_of(files_.read_word({device_.directory, "/current_timestamp_clock"}).value_or(""));
     // Before 4.5 there is no such file, and no other clock.
     timestamp_clock_ = clock.value_or(CLOCK_REALTIME);
+    clock_ahead_ns_ = clock_(timestamp_clock_) - clock_(CLOCK_BOOTTIME);
+}
+
+// Whether the clock of the timestamps was set since the last time.
+bool Capture::clock_was_set() {
+    const std::int64_t ahead_ns = clock_(timestamp_clock_) - clock_(CLOCK_BOOTTIME);
+    return std::abs(ahead_ns - std::exchange(clock_ahead_ns_, ahead_ns)) > least_step_ns;
 }
 
 void Capture::take() {
@@ -106,6 +125,9 @@ void Capture::take() {
     const std::size_t size = held_ + static_cast<std::size_t>(got);
     const std::size_t scans = size / layout_.bytes;
     lost_now_ = 0;
+    // Of what was read some may be from before and some from after.
+    mixed_times_ = timestamp_ != nullptr && clock_was_set();
+    if (mixed_times_) lost_ = LostScans(frequency_);
     for (std::size_t i = 0; i < scans; ++i)
         take_scan(std::span(bytes_).subspan(i * layout_.bytes, layout_.bytes),
                   static_cast<std::int64_t>(scans - 1 - i));
@@ -120,15 +142,9 @@ void Capture::take_scan(std::span<const std::uint8_t> scan, std::int64_t behind)
     for (const Output& output : outputs_)
         for (unsigned i = 0; i < output.channels.size(); ++i)
             reading_.set(output.channels[i], output.conversion.apply(decode(*output.element, i, scan)));
-    if (timestamp_ != nullptr) {
+    if (timestamp_ != nullptr && !mixed_times_) {
         const std::int64_t seen_ns = decode_integer(*timestamp_, 0, scan);
-        const std::int64_t lost = lost_.before(seen_ns);
-        lost_now_ += lost;
-        lost_total_ += lost;
-        if (!lost_channel_ || lost > 0) {
-            if (!lost_channel_) lost_channel_ = host_.channel<std::int64_t>(device_.word + ".lost_scans", "");
-            reading_.set(*lost_channel_, lost_total_);
-        }
+        put_lost(lost_.before(seen_ns));
         std::int64_t age_ns = 0;
         if (!__builtin_sub_overflow(clock_(timestamp_clock_), seen_ns, &age_ns))
             reading_.seen_ago(std::max<std::int64_t>(age_ns / 1000, 0));
@@ -138,6 +154,14 @@ void Capture::take_scan(std::span<const std::uint8_t> scan, std::int64_t behind)
             static_cast<std::int64_t>(std::min(static_cast<double>(behind) * 1e6 / frequency_, longest_us)));
     }
     host_.emit(reading_);
+}
+
+void Capture::put_lost(std::int64_t lost) {
+    lost_now_ += lost;
+    lost_total_ += lost;
+    if (lost_channel_ && lost == 0) return;
+    if (!lost_channel_) lost_channel_ = host_.channel<std::int64_t>(device_.word + ".lost_scans", "");
+    reading_.set(*lost_channel_, lost_total_);
 }
 
 void Capture::report_losses(std::size_t scans) {

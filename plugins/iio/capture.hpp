@@ -30,6 +30,9 @@ class Capture {
 
     int fd() const { return fd_.get(); }
     const std::string& number() const { return device_.number; }
+    // Whether the device still captures, and what it did at the beginning: anybody who may write its files
+    // can switch its buffer off, which ends the scans without a word.
+    bool is_as_begun();
     // Takes what the kernel holds, up to as much as it can hold, and emits a reading a scan. Throws ENODEV
     // when the device is gone.
     void take();
@@ -43,7 +46,9 @@ class Capture {
 
     void open_device();
     void make_outputs(const sensors::Patterns& channels);
+    bool clock_was_set();
     void take_scan(std::span<const std::uint8_t> scan, std::int64_t behind);
+    void put_lost(std::int64_t lost);
     void report_losses(std::size_t scans);
 
     holdfast::plugin::Host host_;
@@ -58,6 +63,8 @@ class Capture {
     std::vector<Output> outputs_;
     const Element* timestamp_ = nullptr;
     clockid_t timestamp_clock_ = CLOCK_REALTIME;
+    std::int64_t clock_ahead_ns_ = 0;  // of the time since boot
+    bool mixed_times_ = false;         // in what is being taken: they tell neither ages nor losses
     double frequency_ = 0;
     std::size_t most_scans_ = 0;  // that the kernel holds
 

@@ -58,10 +58,7 @@ int Iio::look_for_captures() {
             without_buffer += (without_buffer.empty() ? "" : ", ") + device.word;
             continue;
         }
-        const bool runs = std::any_of(captures_.begin(), captures_.end(), [&](const auto& capture) {
-            return capture->number() == device.number;
-        });
-        if (runs) continue;
+        if (runs(device)) continue;
         try {
             auto capture = std::make_unique<Capture>(host_, files_, device, selection_, options_, clock_);
             host_.watch(capture->fd(), POLLIN);
@@ -81,6 +78,17 @@ int Iio::look_for_captures() {
                              ? "there is no device below " + files_.path({"/sys/bus/iio/devices"}) +
                                    ": is the driver loaded?"
                              : "`devices` selects none of " + present);
+}
+
+// Whether the device is being captured from. What is not as it was begun is ended, to begin again.
+bool Iio::runs(const IioDevice& device) {
+    const auto capture = std::find_if(captures_.begin(), captures_.end(),
+                                      [&](const auto& each) { return each->number() == device.number; });
+    if (capture == captures_.end()) return false;
+    if ((*capture)->is_as_begun()) return true;
+    host_.error(device.word + ": its buffer was switched off or set up anew");
+    end_capture((*capture)->fd());
+    return false;
 }
 
 void Iio::ready(int fd, std::uint32_t events) {

@@ -33,6 +33,7 @@ class Iio {
 
   private:
     int look_for_captures();
+    bool runs(const IioDevice& device);
     void end_capture(int fd);
 
     holdfast::plugin::Host host_;

@@ -22,6 +22,7 @@ struct ScanType {
     unsigned repeat = 1;
     unsigned shift = 0;
     std::size_t bytes() const { return storage_bits / 8 * std::size_t{repeat}; }
+    bool operator==(const ScanType&) const = default;
 };
 
 struct Element {
@@ -29,11 +30,13 @@ struct Element {
     unsigned index = 0;  // elements lie in this order
     ScanType type;
     std::size_t offset = 0;  // in bytes from the beginning of a scan
+    bool operator==(const Element&) const = default;
 };
 
 struct ScanLayout {
     std::vector<Element> elements;
     std::size_t bytes = 0;  // of a scan, what fills it up at the end included
+    bool operator==(const ScanLayout&) const = default;
 };
 
 inline constexpr std::size_t most_scan_bytes = 64 * 1024;

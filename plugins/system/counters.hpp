@@ -18,8 +18,10 @@ template <std::size_t count>
 class CounterHistory {
   public:
     // The growth of each counter since the sample before; none for a device that is new, or whose counters
-    // went backwards (replaced or restarted): its base line is taken anew.
-    std::optional<Counters<count>> growth(std::string_view device, const Counters<count>& now) {
+    // went backwards (replaced or restarted): its base line is taken anew. Only the counter `may_fall` may
+    // fall meanwhile, which is no growth.
+    std::optional<Counters<count>> growth(std::string_view device, const Counters<count>& now,
+                                          std::size_t may_fall = count) {
         const auto found =
             std::find_if(devices_.begin(), devices_.end(), [&](const Device& d) { return d.name == device; });
         if (found == devices_.end()) {
@@ -31,8 +33,8 @@ class CounterHistory {
         found->seen = true;
         Counters<count> growth;
         for (std::size_t i = 0; i < count; ++i) {
-            if (now[i] < before[i]) return std::nullopt;
-            growth[i] = now[i] - before[i];
+            if (now[i] < before[i] && i != may_fall) return std::nullopt;
+            growth[i] = now[i] - std::min(before[i], now[i]);
         }
         return growth;
     }

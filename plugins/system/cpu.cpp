@@ -46,7 +46,9 @@ void for_each_processor(SensorFiles& files, CounterHistory<modes.size()>& histor
         const std::string_view name = take_word(line);
         const auto times = parse_times(line);
         if (!times) continue;
-        const auto growth = history.growth(name, *times);
+        // "In addition, the value of iowait will decrease in certain conditions":
+        // Documentation/filesystems/proc.rst.
+        const auto growth = history.growth(name, *times, iowait);
         if (growth && sum(*growth) > 0) found(name, *growth);
     }
     history.end_sample();

@@ -96,6 +96,20 @@ TEST_F(InputsTest, DealsWithAnExitDuringAPauseAfterTheLastReadings) {
     EXPECT_EQ(sink_.count("short"), 100u);
 }
 
+// Its process is reaped, and its number may be another's by now.
+TEST_F(InputsTest, ShowsNoProcessOfAHostThatEndedDuringAPause) {
+    inputs_.configure({counter_input("short", 1s, 100, 100)});
+    inputs_.pause();
+    pid_t seen = 0;
+    ASSERT_TRUE(loop_.run_until([&] {
+        const pid_t now = status("short").pid;
+        seen = std::max(seen, now);
+        return seen > 0 && now == 0;
+    }));
+    EXPECT_EQ(::kill(seen, 0), -1);
+    EXPECT_EQ(status("short").state, InputState::running) << "what it sent comes first";
+}
+
 TEST_F(InputsTest, StopTakesInWhatWasSentAndLeavesNoProcess) {
     inputs_.configure({counter_input("fast", 1s, 100, 0, true), counter_input("slow", 1h)});
     ASSERT_TRUE(loop_.run_until([&] { return sink_.count("fast") > 1000 && sink_.count("slow") == 1; }));
@@ -227,7 +241,9 @@ TEST(DescribePlugin, SaysWhatIsWrongWithAPlugin) {
         EXPECT_THAT(plugin.error().text, HasSubstr(why));
     }
     // A sanitizer's search for leaks has a process of its own, which a killed host leaves behind.
-    if (!sanitized) EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "no host is left";
+    if (!sanitized) {
+        EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "no host is left";
+    }
 }
 
 }  // namespace

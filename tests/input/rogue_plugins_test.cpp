@@ -188,6 +188,15 @@ TEST_F(RoguePlugins, ThatEmitsAnotherTypeCostsAnErrorEach) {
     EXPECT_EQ(status("rogue").last_error, "emitted a value of another type than its channel's");
 }
 
+TEST_F(RoguePlugins, ThatWatchesButHasNoReadyCostsAnErrorEach) {
+    InputConfig config = rogue_input("");
+    config.plugin = "sloppy";
+    config.options = {{"deed", std::string("watch")}, {"divisor", std::int64_t{1}}};
+    run(config, [&] { return status("rogue").errors >= 3; });
+    EXPECT_EQ(status("rogue").last_error, "has a descriptor watched, but no ready()");
+    EXPECT_EQ(status("rogue").restarts, 0u);
+}
+
 TEST_F(RoguePlugins, ThatReportsBadLinesAndGoesOnLosesNothingElse) {
     run(rogue_input("error_lines"),
         [&] { return status("rogue").errors >= 6 && status("rogue").readings >= 3; });

@@ -108,6 +108,19 @@ TEST_F(SupervisorTest, KillsAHostThatSaysNothingForThreeIntervalsOrTenSecondsAnd
     EXPECT_EQ(log_.count(LogLevel::warning), 1u) << log_.text();
 }
 
+// As a process that sleeps in a driver does.
+TEST_F(SupervisorTest, IsNotRunningWhileAKilledHostHasNotEnded) {
+    start();
+    clock_.advance(12s);
+    ASSERT_EQ(tick(), Action::kill);
+    EXPECT_EQ(supervisor_.state(), InputState::backing_off);
+    EXPECT_NE(supervisor_.last_error().find("missed its deadline"), std::string::npos);
+    hear(frame::Readings{});
+    EXPECT_EQ(supervisor_.state(), InputState::backing_off) << "what it had sent before is no life";
+    exit(SIGKILL);
+    EXPECT_NE(supervisor_.last_error().find("missed its deadline"), std::string::npos);
+}
+
 TEST_F(SupervisorTest, WaitsThreeIntervalsForAHostWithALongInterval) {
     Supervisor slow(input(1min), 1, log_, clock_.now());
     slow.started(clock_.now());

@@ -28,6 +28,7 @@ class FakeGpio {
         std::string consumer;
         bool level = false;
         bool has_interrupt = true;
+        int level_error = 0;  // an errno that its level can't be read for
         std::uint32_t seqno = 0;
         gpio_v2_line_request request{};
         device::Fd edges;  // the end that edges are written to
@@ -144,6 +145,7 @@ class FakeGpio {
         for (auto& [name, chip] : chips_)
             for (Line& line : chip.lines)
                 if (line.fd == fd && values.mask == 1) {
+                    if (line.level_error != 0) return -line.level_error;
                     const bool low = (line.request.config.flags & GPIO_V2_LINE_FLAG_ACTIVE_LOW) != 0;
                     values.bits = line.level != low ? 1 : 0;
                     return 0;

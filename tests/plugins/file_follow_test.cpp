@@ -1,6 +1,7 @@
 // The file input that follows a file: what is added, rotated, truncated, gone and back, over restarts, on a
 // real file system.
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <fstream>
 #include <random>
@@ -26,6 +27,12 @@ class FileFollow : public ::testing::Test {
         EXPECT_EQ(host_->open(), 0);
         host_->sample();
         return *host_;
+    }
+    TestHost::Options from_beginning() const {
+        return {{"path", log_.string()},
+                {"mode", std::string("follow")},
+                {"format", std::string("value")},
+                {"start", std::string("beginning")}};
     }
     TestHost& start_from_beginning() { return start({{"start", std::string("beginning")}}); }
     TestHost& start_with_position(const std::string& where = "beginning") {
@@ -215,10 +222,7 @@ TEST_F(FileFollow, ReadsALargeFileInPartsSoThatTheHostKeepsTurning) {
 }
 
 TEST_F(FileFollow, LeavesARenamedFileAfterAMinute) {
-    TestHost host(shipped_plugin("file"), {{"path", log_.string()},
-                                           {"mode", std::string("follow")},
-                                           {"format", std::string("value")},
-                                           {"start", std::string("beginning")}});
+    TestHost host(shipped_plugin("file"), from_beginning());
     append("1\n2");
     now_us = 0;
     file_input::File input(plugin::Host(host.table()), [] { return now_us; });
@@ -235,6 +239,32 @@ TEST_F(FileFollow, LeavesARenamedFileAfterAMinute) {
     append(dir_ / "log.1", "3\n");
     input.sample();
     EXPECT_EQ(host.readings.size(), 2U);
+}
+
+// A file system gives the inode of a file that was deleted to the next one; here its bytes become another's.
+TEST_F(FileFollow, TakesAFileWithTheInodeOfOneThatItHasLeft) {
+    TestHost host(shipped_plugin("file"), from_beginning());
+    append("1\n");
+    now_us = 0;
+    file_input::File input(plugin::Host(host.table()), [] { return now_us; });
+    input.sample();
+    fs::rename(log_, dir_ / "old");
+    append("2\n");
+    input.sample();
+    now_us = 61'000'000;
+    input.sample();
+    // Between two looks the name goes to two more files.
+    fs::rename(log_, dir_ / "log.2");
+    fs::last_write_time(dir_ / "log.2", fs::file_time_type::clock::now() - std::chrono::seconds(5));
+    fs::resize_file(dir_ / "old", 0);
+    append(dir_ / "old", "3\n");
+    fs::rename(dir_ / "old", dir_ / "log.1");
+    append("4\n");
+    input.sample();
+    std::vector<double> seen;
+    for (const TestHost::Emitted& reading : host.readings)
+        seen.push_back(reading.get<double>("value"));
+    EXPECT_EQ(seen, (Numbers{1, 2, 3, 4}));
 }
 
 TEST_F(FileFollow, WithoutAPositionARestartBeginsWhereStartSays) {
@@ -317,6 +347,58 @@ TEST_F(FileFollow, FindsWhatWasRotatedWhileItWasAway) {
     h.sample();
     EXPECT_EQ(taken(), (Numbers{3, 4, 5}));
     EXPECT_TRUE(h.errors.empty());
+}
+
+TEST_F(FileFollow, FindsWhatWasRotatedAmongMoreOldFilesThanItMayHaveOpen) {
+    append("1\n");
+    start_with_position();
+    host_->close();
+    append("2\n");
+    const auto now = fs::last_write_time(log_);
+    fs::rename(log_, dir_ / "log.2");
+    append("3\n");
+    fs::rename(log_, dir_ / "log.1");
+    append("4\n");
+    for (int i = 3; i < 300; ++i) {
+        append(dir_ / ("log." + std::to_string(i)), "0\n");
+        fs::last_write_time(dir_ / ("log." + std::to_string(i)), now - std::chrono::hours(i));
+    }
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{std::min<rlim_t>(256, before.rlim_cur), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    TestHost& h = start_with_position();
+    h.sample();
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(taken(), (Numbers{2, 3, 4}));
+    EXPECT_TRUE(h.errors.empty());
+}
+
+// Nothing is lost of those that are as many since the last look: they are taken once there is room again.
+TEST_F(FileFollow, KeepsItsPlaceWhileTooManyFilesAreOpen) {
+    append("1\n");
+    start_with_position();
+    host_->close();
+    for (int i = 2; i < 22; ++i) {
+        fs::rename(log_, dir_ / ("log." + std::to_string(i)));
+        fs::last_write_time(dir_ / ("log." + std::to_string(i)),
+                            fs::file_time_type::clock::now() - std::chrono::seconds(100 - i));
+        append(std::to_string(i) + "\n");
+    }
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const auto open_now = std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+    const rlimit few{static_cast<rlim_t>(open_now + 10), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    TestHost& h = start_with_position();
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_TRUE(h.has_error("Too many open files"));
+    EXPECT_TRUE(taken().empty());
+    h.sample();
+    Numbers all;
+    for (int i = 2; i < 22; ++i)
+        all.push_back(i);
+    EXPECT_EQ(taken(), all);
 }
 
 TEST_F(FileFollow, SaysWhenTheRestCannotBeFoundAfterARestart) {

@@ -144,6 +144,34 @@ TEST(Gpio, SaysTheRatePerHourAndWithoutAScaleInPulses) {
     EXPECT_EQ(pi.host.channels.at(4).unit, "1/s");
 }
 
+// As those of an expander do whose bus has trouble.
+TEST(Gpio, LeavesOutALineThatCannotBeRead) {
+    GpioBoard pi("raspberry-pi-4", {{"door", "GPIO27"}, {"gate", "GPIO17"}, {"water", "GPIO22 counter"}});
+    ASSERT_EQ(pi.host.open(), 0);
+    pi.line(27).level_error = EIO;
+    pi.line(17).level = true;
+    const auto seen = pi.sample();
+    EXPECT_EQ(seen.values.count("door"), 0U);
+    EXPECT_TRUE(seen.get<bool>("gate"));
+    EXPECT_EQ(seen.get<std::int64_t>("water.count"), 0);
+    EXPECT_EQ(pi.host.errors,
+              (std::vector<std::string>{"lines.door: its level cannot be read: Input/output error"}));
+    pi.line(27).level_error = ENODEV;
+    EXPECT_EQ(pi.host.sample(), -ENODEV);
+    EXPECT_EQ(pi.host.readings.size(), 1U);
+    pi.line(27).level_error = 0;
+    EXPECT_EQ(pi.sample().values.count("door"), 1U);
+}
+
+TEST(Gpio, FailsWhenNoLineCanBeRead) {
+    GpioBoard pi("raspberry-pi-4", {{"door", "GPIO27"}, {"gate", "GPIO17"}});
+    ASSERT_EQ(pi.host.open(), 0);
+    pi.line(27).level_error = pi.line(17).level_error = EIO;
+    EXPECT_EQ(pi.host.sample(), -EIO);
+    EXPECT_EQ(pi.host.errors.size(), 2U);
+    EXPECT_TRUE(pi.host.readings.empty());
+}
+
 TEST(Gpio, IsGoneWhenItsChipIsUnplugged) {
     for (const char* line : {"GPIO27", "GPIO27 counter", "GPIO27 edges"}) {
         GpioBoard pi("raspberry-pi-4", {{"door", line}});

@@ -117,6 +117,30 @@ TEST(IioCaptureFaults, GoesOnWithTheOtherDevices) {
     EXPECT_EQ(rig.host().readings.size(), 1U);
 }
 
+TEST(IioCaptureFaults, BeginsAgainWhenItsBufferWasSwitchedOffOrSetUpAnew) {
+    const std::function<void(const BoardFiles&)> deeds[] = {
+        [](const BoardFiles& b) { b.write(edison + "buffer/enable", "0\n"); },
+        [](const BoardFiles& b) { b.write(edison + "scan_elements/in_voltage2_en", "1\n"); },
+        [](const BoardFiles& b) { b.write(edison + "scan_elements/in_voltage0_type", "le:s12/32>>0\n"); },
+        [](const BoardFiles& b) { b.remove(edison + "scan_elements/in_voltage0_index"); },
+    };
+    for (const auto& deed : deeds) {
+        const BoardFiles board("edison-adc");
+        const DeviceFile device(board, "iio:device1");
+        Rig rig(board, two_channels());
+        rig.iio().sample();
+        EXPECT_EQ(rig.iio().sample(), -EAGAIN);
+        EXPECT_TRUE(rig.host().errors.empty()) << rig.host().errors.front();
+        deed(board);
+        rig.failure();
+        EXPECT_TRUE(rig.host().has_error("ads7951: its buffer was switched off or set up anew"));
+        board.overlay("edison-adc");
+        EXPECT_EQ(rig.iio().sample(), -EAGAIN);
+        EXPECT_EQ(rig.host().watched.size(), 1U);
+        EXPECT_EQ(content(board, edison + "buffer/enable"), "1");
+    }
+}
+
 // Whatever the device sends is numbers and a time; the agent takes it.
 TEST(IioCaptureFaults, SurvivesAnyBytes) {
     const BoardFiles board("edison-adc");

@@ -23,11 +23,12 @@ namespace holdfast::test {
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::int64_t second = 1'000'000'000;
-// What the input under test takes for the time since boot; the wall clock is 1000 s ahead.
+// What the input under test takes for the time since boot, and how far the wall clock is ahead of it.
 inline std::int64_t boot_ns = 0;
+inline std::int64_t wall_ahead_ns = 0;
 
 inline std::int64_t test_clock(clockid_t clock) {
-    return clock == CLOCK_BOOTTIME ? boot_ns : boot_ns + 1000 * second;
+    return clock == CLOCK_BOOTTIME ? boot_ns : boot_ns + wall_ahead_ns;
 }
 
 // The end of the pipe that the kernel has.
@@ -70,6 +71,7 @@ class Rig {
     Rig(const BoardFiles& board, TestHost::Options options)
         : host_(shipped_plugin("iio"), std::move(options)) {
         boot_ns = 100 * second;
+        wall_ahead_ns = 1000 * second;
         host_.sensor_root = board.path();
         iio_.emplace(plugin::Host(host_.table()), test_clock);
     }

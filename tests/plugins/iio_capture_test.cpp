@@ -107,8 +107,40 @@ TEST(IioCapture, CountsScansThatTheKernelHadNoRoomFor) {
     EXPECT_TRUE(rig.host().has_error("ads7951: lost 4 scans"));
 }
 
+// A device whose clock can't be chosen stamps its scans by the wall clock.
+TEST(IioCapture, TakesNoStepOfTheWallClockForALossOrAnAge) {
+    constexpr std::int64_t ms = 1'000'000;
+    const BoardFiles board("edison-adc");
+    const DeviceFile device(board, "iio:device1");
+    board.remove(edison + "current_timestamp_clock");
+    for (const std::int64_t step : {2 * second, -2 * second}) {
+        Rig rig(board, two_channels());
+        rig.iio().sample();
+        const auto scan_of_now = [&] {
+            boot_ns += 10 * ms;  // the trigger says 100 a second
+            device.write(scan(1, 2, boot_ns + wall_ahead_ns));
+        };
+        scan_of_now();
+        rig.take();
+        scan_of_now();
+        wall_ahead_ns += step;
+        scan_of_now();
+        rig.take();
+        scan_of_now();
+        scan_of_now();
+        rig.take();
+        ASSERT_EQ(rig.host().readings.size(), 5U);
+        std::vector<std::int64_t> ages;
+        for (const TestHost::Emitted& reading : rig.host().readings)
+            ages.push_back(reading.age_us);
+        EXPECT_EQ(ages, (std::vector<std::int64_t>{0, 10'000, 0, 10'000, 0}));
+        EXPECT_TRUE(rig.host().errors.empty()) << rig.host().errors.front();
+    }
+}
+
 TEST(IioCapture, TakesNoPauseOfAForeignTriggerForALoss) {
-    // As the kernel's iio_dummy has it with a trigger of iio-trig-sysfs: the device's rate says nothing of when that comes.
+    // As the kernel's iio_dummy has it with a trigger of iio-trig-sysfs: the device's rate says nothing of
+    // when that comes.
     for (const auto& [name, count] : {std::pair("sysfstrig1", 1U), std::pair("ads7951-dev1", 2U)}) {
         const BoardFiles board("edison-adc");
         const DeviceFile device(board, "iio:device1");

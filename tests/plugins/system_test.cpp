@@ -185,6 +185,18 @@ TEST(System, WaitsAQuarterOfASecondForTheFirstRates) {
     EXPECT_EQ(numbers(board.host().readings.at(0)).at("cpu.usage"), 22);
 }
 
+// As proc(5) says that it may.
+TEST(System, TakesIowaitThatFellForNone) {
+    Board board("x86-box", {"cpu", "cores"});
+    board.root().write("proc/stat", "cpu  100 0 100 1000 50 0 0 0 0 0\ncpu0 100 0 100 1000 50 0 0 0 0 0\n");
+    board.start();
+    board.root().write("proc/stat", "cpu  110 0 110 1080 49 0 0 0 0 0\ncpu0 110 0 110 1080 49 0 0 0 0 0\n");
+    const Numbers seen = board.sample();
+    EXPECT_EQ(seen.at("cpu.usage"), 20);
+    EXPECT_EQ(seen.at("cpu.iowait"), 0);
+    EXPECT_EQ(seen.at("cpu.core0.usage"), 20);
+}
+
 TEST(System, TakesCountersThatWentBackwardsForANewBaseLine) {
     Board board("raspberry-pi-4", {"network", "uptime"});
     board.start();

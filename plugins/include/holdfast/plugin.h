@@ -125,12 +125,12 @@ struct holdfast_host {
     void* context;
 
     /* Declares a channel; the same name again returns the same index. Returns an index from 0 on, or -EINVAL
-     * (name or unit not valid, or declared before with another type), -ENOSPC (more than 4096). */
+     * (name or unit not valid, or declared before with another type), -ENOSPC (more than 4096), -ENOMEM. */
     int32_t (*channel)(const struct holdfast_host* host, const struct holdfast_channel* channel);
 
     /* Hands over a reading; copies everything. Blocks while the agent can't take more (back-pressure):
      * nothing is dropped. -EINVAL: unknown channel, wrong type, channel twice, not UTF-8; -EMSGSIZE: larger
-     * than 96 KiB. */
+     * than 96 KiB; -ENOMEM; -EPIPE: the agent has gone, return soon. */
     int32_t (*emit)(const struct holdfast_host* host, const struct holdfast_reading* reading);
 
     /* Counts a sample or line that failed, with a text for status and log: for plugins that go on within one
@@ -160,8 +160,8 @@ struct holdfast_host {
     void (*sample_after)(const struct holdfast_host* host, int64_t delay_us);
 
     /* Watches a descriptor: ready() is called when it has any of `events` (as poll(2) has them). The
-     * descriptor stays the plugin's; watching it again changes the events, events 0 ends it. 0, or -ENOSPC
-     * (more than 64). */
+     * descriptor stays the plugin's; watching it again changes the events, events 0 ends it. 0, or -EINVAL
+     * (no descriptor), -ENOSPC (more than 64). Only for a plugin that has ready(). */
     int32_t (*watch)(const struct holdfast_host* host, int32_t fd, uint32_t events);
 
     /* A stream command or connection of the plugin was started again; status counts it. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <holdfast/plugin.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct sloppy {
     const struct holdfast_host* host;
     const char* deed;
     uint32_t channel;
+    int null; /* always ready */
 };
 
 static void* volatile lost; /* or the compiler leaves the malloc out */
@@ -36,6 +38,13 @@ static void leave_a_child(void) {
     if (fork() == 0) stay(NULL);
 }
 
+static int eat(void) {
+    void* volatile food = malloc(40U << 20U);
+    const int had = food != NULL;
+    free(food);
+    return had;
+}
+
 static int32_t sloppy_open(const struct holdfast_host* host, void** instance) {
     const struct holdfast_channel n = {sizeof n, HOLDFAST_I64, "n", ""};
     struct sloppy* sloppy = calloc(1, sizeof *sloppy);
@@ -44,8 +53,10 @@ static int32_t sloppy_open(const struct holdfast_host* host, void** instance) {
     sloppy->deed = host->option_string(host, "deed");
     sloppy->channel = (uint32_t)host->channel(host, &n);
     if (host->option_i64(host, "divisor") == 0 && does(sloppy, "divide")) abort();
+    sloppy->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (does(sloppy, "leak")) lost = malloc(24);
     if (does(sloppy, "leak_descriptor") && open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) return -errno;
+    if (does(sloppy, "eat") && !eat()) return -ENOMEM; /* no wrong: some need much */
     if (does(sloppy, "thread")) leave_a_thread();
     if (does(sloppy, "child")) leave_a_child();
     *instance = sloppy;
@@ -57,6 +68,8 @@ static int32_t sloppy_sample(void* instance) {
     struct holdfast_value value = {.channel = sloppy->channel, .type = HOLDFAST_I64};
     const struct holdfast_reading reading = {.size = sizeof reading, .value_count = 1, .values = &value};
     value.as.i64 = 1;
+    if (does(sloppy, "watch"))
+        sloppy->host->watch(sloppy->host, sloppy->null, POLLIN); /* without a ready() */
     if (does(sloppy, "positive")) return 5;
     if (does(sloppy, "unknown_code")) return -100000;
     if (does(sloppy, "undeclared")) value.channel = 99;
@@ -68,6 +81,7 @@ static int32_t sloppy_sample(void* instance) {
 static void sloppy_close(void* instance) {
     const struct sloppy* sloppy = instance;
     if (does(sloppy, "crash_in_close")) abort();
+    close(sloppy->null);
     free(instance);
 }
 
