@@ -1,19 +1,26 @@
-"""A gateway of its own, with a broker outside of it, that starts in the past without a network."""
+"""A gateway of its own, with a broker outside of it: as someone sets one up, and as it starts in the past without a network."""
+import glob
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import threading
 import time
 import unittest
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from case import TIMEOUT, InVirtualMachine, RunningAgent, wait_until
-from machine import Machine, Missing
-from shared_machine import BUILD, IMAGE, boot
+from machine import Machine, Missing, make_image
+from shared_machine import BUILD, IMAGE, SOURCE, boot
 
 from broker import Broker, Subscriber
 from certificates import Authority
 from messages import Tally
 
-BROKER = "broker.example"
+PACKAGES = os.environ.get("HOLDFAST_PACKAGES", os.path.join(SOURCE, "build", "package"))
+BROKER, REPOSITORY = "broker.example", "packages.example"
 # What a program does that keeps the clock, when it has set it (adjtimex(2): status, greatest and likely error, without STA_UNSYNC).
 SYNCHRONISED = """
 import ctypes, struct
@@ -40,6 +47,75 @@ class Gateway(unittest.TestCase):
     def put_authority(self, path):
         with open(self.authority.cert, encoding="ascii") as file:
             self.machine.write(path, file.read())
+
+    # --- installed from a repository
+
+    def serve(self, directory):
+        class Quiet(SimpleHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=directory))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        return server.server_address[1]
+
+    def make_repository(self, debs):
+        """Signed; with what the agent's package depends on, as the machine has no other. Returns its directory."""
+        keys, repository = os.path.join(self.directory, "gpg"), os.path.join(self.directory, "repository")
+        os.mkdir(keys, 0o700)
+        environment = {**os.environ, "GNUPGHOME": keys}
+        self.addCleanup(subprocess.run, ["gpgconf", "--homedir", keys, "--kill", "all"], check=False)
+        for command in (["gpg", "--batch", "--quiet", "--passphrase", "", "--faked-system-time", "20200101T000000!",
+                         "--quick-generate-key", "Fleet <fleet@example.com>", "ed25519", "sign", "never"],
+                        [os.path.join(SOURCE, "debian", "make-repo"), "--key", "fleet@example.com", "--uri",
+                         f"http://{REPOSITORY}", repository, *debs, *glob.glob(os.path.join(IMAGE, "packages", "*.deb"))]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, f"{command[0]}: {done.stdout}{done.stderr}")
+        return repository
+
+    def step(self, what, script):
+        began = time.monotonic()
+        self.machine.run(f"export DEBIAN_FRONTEND=noninteractive; {script}", 600)
+        print(f"{what}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+    def forget_dependencies(self):
+        """The image has them, for the other tests; a fresh machine has them not, and only Debian's own sources."""
+        names = " ".join(os.path.basename(path).split("_")[0] for path in glob.glob(os.path.join(IMAGE, "packages", "*.deb")))
+        self.machine.run(f"dpkg --purge {names} && rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*", TIMEOUT)
+
+    def test_add_the_repository_install_edit_two_lines_restart_and_readings_arrive(self):
+        debs = glob.glob(os.path.join(PACKAGES, "holdfast_*_amd64.deb"))
+        if not debs:
+            self.skipTest(f"no package of the agent in {PACKAGES} (HOLDFAST_PACKAGES, tests/package/build-deb.sh)")
+        for tool in ("gpg", "dpkg-scanpackages", os.path.join(SOURCE, "debian", "make-repo")):
+            if not shutil.which(tool):
+                self.skipTest(f"{tool} is missing")
+        try:
+            make_image(IMAGE)
+        except Missing as reason:
+            self.skipTest(str(reason))
+        repository = self.make_repository(debs)
+        self.machine.destroy()
+        self.machine.start(forwards=[(80, self.serve(repository)), (8883, self.broker.port)])
+        self.forget_dependencies()
+        self.machine.connect(BROKER, REPOSITORY)
+        with open(os.path.join(repository, "holdfast-archive-keyring.deb"), "rb") as file:
+            self.machine.agent.write("/srv/holdfast-archive-keyring.deb", file.read())
+        self.step("add the repository", "apt-get -q -y install /srv/holdfast-archive-keyring.deb && apt-get -q update")
+        self.step("install", "apt-get -q -y install holdfast")
+        self.assertEqual(self.machine.run("systemctl is-active holdfast").strip(), "active")
+        self.put_authority("/etc/holdfast/ca.crt")
+        edit = (f's|^# servers = .*|servers = ["mqtts://{BROKER}:8883"]|', 's|^# ca_file = "ca.crt"|ca_file = "ca.crt"|')
+        self.machine.run(f"sed -i '{edit[0]};{edit[1]}' /etc/holdfast/holdfast.toml")
+        self.assertIn("configuration is valid", self.machine.run("holdfast check", TIMEOUT))
+        began = time.monotonic()
+        self.step("restart", "systemctl restart holdfast")
+        wait_until(lambda: self.subscriber.messages("holdfast/gateway/host"),
+                   lambda: "readings arrive; " + self.machine.command("journalctl -o cat -n 20 -u holdfast").out, TIMEOUT)
+        print(f"from the restart to the first reading at the broker: {time.monotonic() - began:.0f} s", file=sys.stderr)
+        Tally(self.subscriber.messages("holdfast/gateway/host"))  # each to the letter of the contract
+
+    # --- started in the past
 
     def set_clock(self, seconds, then=""):
         program = f"import time\ntime.clock_settime(time.CLOCK_REALTIME, {seconds})\n{then}"
