@@ -116,7 +116,7 @@ check "it fails where the service is stopped, too" not upgrade /tmp/changed.deb
 check "which stays stopped" same "$(show ActiveState)" inactive
 check "and no mark of that is left" not test -e $mark
 cp $state/buffer.db /tmp/buffer.db
-head -c 8192 /dev/zero | tr '\0' '\377' >$state/buffer.db
+head -c 8192 /dev/zero | tr '\0' A >$state/buffer.db
 check "a buffer that is damaged does not hold an upgrade up" upgrade $stage/holdfast-newer.deb
 cp /tmp/buffer.db $state/buffer.db
 systemctl start $unit
