@@ -90,10 +90,11 @@ class ContractTest {
         configuration_.trial = true;
     }
 
-    // Options and interval of a configured input.
+    // Options, interval and memory of a configured input.
     void configure(const InputConfig& input) {
         configuration_.interval_us = input.interval.count();
         configuration_.options = input.options;
+        memory_limit_ = input.memory_limit;
         configured_ = true;
     }
 
@@ -156,7 +157,8 @@ class ContractTest {
     // The exercise, once it is over; null when not even a host can be started, which is said.
     std::unique_ptr<PluginTrial> exercise(const frame::Configure& configuration, std::uint32_t rounds,
                                           milliseconds limit) {
-        auto trial = PluginTrial::start(environment_, name_, frame::Exercise{configuration, rounds, 2});
+        auto trial =
+            PluginTrial::start(environment_, name_, memory_limit_, frame::Exercise{configuration, rounds, 2});
         if (!trial) {
             say({Kind::failed, "plugin host", trial.error().text});
             return nullptr;
@@ -194,7 +196,7 @@ class ContractTest {
         if (!fault.empty()) return say({Kind::failed, what, fault});
         if (trial->readings() > 0) return say({Kind::ok, what, outcome_of(*trial)});
         // It may need time between samples, or wait for an event.
-        const auto patient = PluginTrial::start(environment_, name_, configuration_);
+        const auto patient = PluginTrial::start(environment_, name_, memory_limit_, configuration_);
         if (!patient) return say({Kind::failed, what, patient.error().text});
         (*patient)->follow(patience,
                            [&] { return (*patient)->readings() > 0 || (*patient)->failures() > 0; });
@@ -217,8 +219,8 @@ class ContractTest {
     // Two inputs of one plugin at the same time, as the agent runs them; and that both end when asked to.
     void try_twice() {
         const std::string what = "two inputs at once";
-        auto first = PluginTrial::start(environment_, name_, configuration_);
-        auto second = PluginTrial::start(environment_, name_, configuration_);
+        auto first = PluginTrial::start(environment_, name_, memory_limit_, configuration_);
+        auto second = PluginTrial::start(environment_, name_, memory_limit_, configuration_);
         if (!first || !second) return say({Kind::failed, what, (first ? second : first).error().text});
         const std::array<PluginTrial*, 2> trials = {first->get(), second->get()};
         for (PluginTrial* trial : trials) {
@@ -274,6 +276,7 @@ class ContractTest {
     std::filesystem::path file_;
     std::string name_;
     frame::Configure configuration_;
+    Bytes memory_limit_ = InputConfig{}.memory_limit;
     bool configured_ = false;
     bool ready_ = true;
     PluginInfo plugin_;

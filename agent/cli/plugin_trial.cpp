@@ -22,9 +22,9 @@ constexpr milliseconds end_limit{2'000};
 }  // namespace
 
 Result<std::unique_ptr<PluginTrial>> PluginTrial::start(const InputEnvironment& environment,
-                                                        const std::string& name,
+                                                        const std::string& name, Bytes memory_limit,
                                                         const frame::ToHost& request) {
-    auto host = HostProcess::start(environment.host_program, name, InputConfig{}.memory_limit, request);
+    auto host = HostProcess::start(environment.host_program, name, memory_limit, request);
     if (!host) return host.error();
     const auto* exercise = std::get_if<frame::Exercise>(&request);
     return std::unique_ptr<PluginTrial>(

@@ -21,7 +21,8 @@ class PluginTrial {
   public:
     // Fails when the host can't be started.
     static Result<std::unique_ptr<PluginTrial>> start(const InputEnvironment& environment,
-                                                      const std::string& name, const frame::ToHost& request);
+                                                      const std::string& name, Bytes memory_limit,
+                                                      const frame::ToHost& request);
     PluginTrial(const PluginTrial&) = delete;
     PluginTrial& operator=(const PluginTrial&) = delete;
     ~PluginTrial();

@@ -14,6 +14,8 @@ namespace holdfast::cli {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(10);
+// A line or sample that failed may be followed by one that is well.
+constexpr auto patience_with_errors = std::chrono::seconds(2);
 
 std::string value_text(const Value& value) {
     std::string out;
@@ -104,9 +106,10 @@ class FirstReadings final : public ReadingSink {
     std::map<std::string, std::string> seen_;
 };
 
-// An input that gave a reading, or said that it can't, is settled.
-bool settled(const InputStatus& input, const FirstReadings& readings) {
-    return readings.has(input.name) || !input.last_error.empty() || input.state != InputState::running;
+// An input that gave a reading, or won't soon, is settled.
+bool settled(const InputStatus& input, const FirstReadings& readings, bool errors_count) {
+    return readings.has(input.name) || (errors_count && !input.last_error.empty()) ||
+           input.state != InputState::running;
 }
 
 int report(const std::vector<InputStatus>& inputs, FirstReadings& readings) {
@@ -178,10 +181,14 @@ int test(const Arguments& arguments) {
     auto timer = (*loop)->timer([&] { (*loop)->quit(); });
     if (!timer) return complain(timer.error());
     (*timer)->set(clock.now() + patience);
+    bool errors_count = false;
+    auto errors_timer = (*loop)->timer([&] { errors_count = true; });
+    if (!errors_timer) return complain(errors_timer.error());
+    (*errors_timer)->set(clock.now() + patience_with_errors);
     (*loop)->after_turn([&] {
         const auto status = inputs.status();
         if (std::all_of(status.begin(), status.end(),
-                        [&](const InputStatus& i) { return settled(i, readings); }))
+                        [&](const InputStatus& i) { return settled(i, readings, errors_count); }))
             (*loop)->quit();
     });
     inputs.configure(config.inputs);

@@ -191,6 +191,13 @@ class Looking(EndToEnd):
             self.assertEqual(json.loads(done.stdout)["readings"][0]["values"], {"value": 1}, done.stderr)
             self.assertEqual(os.listdir(directory), ["log"])
 
+    def test_test_waits_for_the_reading_that_follows_an_error(self):
+        command = ["/bin/sh", "-c", "echo nonsense; sleep 0.5; echo 7; exec sleep 60"]
+        late = {"name": "late", "plugin": "exec", "options": {"command": command, "mode": "stream", "format": "value"}}
+        done = self.make_agent(self.config(None, late), started=False).command("test")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^  value +7 ")
+
     def test_test_fails_when_an_input_has_nothing_to_give(self):
         broken = {"name": "broken", "plugin": "exec", "options": {"command": ["/bin/false"], "format": "value"}}
         done = self.make_agent(self.config(None, broken), started=False).command("test")

@@ -23,11 +23,12 @@ def plugin_test(file, *arguments):
 
 
 class PluginTest(EndToEnd):
-    def write_config(self, plugin, **options):
+    def write_config(self, plugin, memory_limit="32MiB", **options):
         path = os.path.join(self.directory, "plugin.toml")
-        lines = [f'{key} = {value}' for key, value in options.items()]
+        lines = ["[[input]]", 'name = "it"', f'plugin = "{plugin}"', f'memory_limit = "{memory_limit}"',
+                 "[input.options]", *(f"{key} = {value}" for key, value in options.items())]
         with open(path, "w", encoding="utf-8") as file:
-            file.write("\n".join([f'[[input]]\nname = "it"\nplugin = "{plugin}"\n[input.options]', *lines]) + "\n")
+            file.write("\n".join(lines) + "\n")
         return path
 
     def assert_passes(self, done, verdicts):
@@ -68,6 +69,7 @@ class PluginTest(EndToEnd):
             "positive": ("return values", "sample returned 5, which is neither 0 nor a negative errno"),
             "unknown_code": ("return values", "sample returned -100000"),
             "undeclared": ("channels and readings", "it emitted to a channel that it has not declared"),
+            "watch": ("channels and readings", "it has a descriptor watched, but no ready()"),
             "leak_descriptor": ("descriptors are closed", " more are open in the end"),
             "crash_in_close": ("open, sample and close over and over", "killed by SIGABRT in sloppy_close (sloppy.so+0x"),
             "divide": ("unusual options", "divisor = 0: killed by SIGABRT in sloppy_open (sloppy.so+0x"),
@@ -81,6 +83,15 @@ class PluginTest(EndToEnd):
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertEqual(verdicts[what][0], "FAILED", done.stdout)
                 self.assertIn(why, verdicts[what][1])
+
+    @unittest.skipIf(SANITIZED, "sanitizers need memory of their own")
+    @needs(timeout=120)
+    def test_plugin_has_the_memory_that_its_configuration_gives_it(self):
+        for limit, verdict in (("32MiB", ("skipped", "open: -ENOMEM: Cannot allocate memory")),
+                               ("96MiB", ("ok", "4 readings on 1 channels"))):
+            config = self.write_config("sloppy", memory_limit=limit, deed='"eat"')
+            done, verdicts = plugin_test(os.path.join(BAD_PLUGINS, "sloppy.so"), "--config", config)
+            self.assertEqual(verdicts["sampling on this machine"], verdict, done.stdout)
 
     @needs(timeout=120)
     def test_plugin_that_hangs_is_ended_and_named(self):
