@@ -23,13 +23,14 @@ def descendants(pid):
     return found
 
 
-def pss_kib(pid):
-    """Proportional set size, as /proc/PID/smaps_rollup has it."""
+def pss_kib(pid, of="Pss"):
+    """Proportional set size, as /proc/PID/smaps_rollup has it; of="Pss_Anon": without files, a share of which each process that
+    maps them has, and which grows when another ends."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
         for line in file:
-            if line.startswith("Pss:"):
+            if line.startswith(f"{of}:"):
                 return int(line.split()[1])
-    raise AssertionError("no Pss in smaps_rollup")
+    raise AssertionError(f"no {of} in smaps_rollup")
 
 
 def tree_pss_kib(pid):

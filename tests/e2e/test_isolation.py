@@ -121,9 +121,9 @@ class BadPlugins(EndToEnd):
         self.replace_plugins(agent)
 
         first = len(self.wait_readings(subscriber, WARM_UP, "good", timeout=4 * WARM_UP).run())
-        pss, cpu = pss_kib(agent.process.pid), cpu_seconds(agent.process.pid)
+        pss, cpu = pss_kib(agent.process.pid, "Pss_Anon"), cpu_seconds(agent.process.pid)
         self.wait_readings(subscriber, first + SECONDS, "good", timeout=2 * SECONDS + 60)
-        grown = pss_kib(agent.process.pid) - pss
+        grown = pss_kib(agent.process.pid, "Pss_Anon") - pss
         share = (cpu_seconds(agent.process.pid) - cpu) / SECONDS
         self.wait_readings(peer_subscriber, first + SECONDS, "good", timeout=60)
 
