@@ -39,7 +39,7 @@ Result<void> make_directory(const std::filesystem::path& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
     const int code = errno;
     const char* hint = code == EACCES ? " (run it as root, or name others: --state-dir, --runtime-dir)" : "";
-    return system_error(Error::Kind::config, path.native() + ": can't make the directory" + hint, code);
+    return system_error(Error::Kind::retry, path.native() + ": can't make the directory" + hint, code);
 }
 
 }  // namespace

@@ -61,8 +61,10 @@ void DeviceWatch::read_uevents() {
 void DeviceWatch::read_nodes() {
     std::array<char, 4096> buffer{};
     bool news = false;
-    for (int i = 0; i<messages_a_turn&& ::read(nodes_.get(), buffer.data(), buffer.size())> 0; ++i)
+    for (int i = 0; i < messages_a_turn; ++i) {
+        if (::read(nodes_.get(), buffer.data(), buffer.size()) <= 0) break;
         news = true;
+    }
     if (news) appeared_();
 }
 

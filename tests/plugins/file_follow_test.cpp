@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <fstream>
+#include <optional>
 #include <random>
 
 #include "file/file.hpp"
@@ -16,6 +17,23 @@ namespace {
 namespace fs = std::filesystem;
 
 std::int64_t now_us = 0;  // what an input with a clock of the test takes for the time
+
+// While it lives, this process may have ten more descriptors open than it had.
+class FewDescriptors {
+  public:
+    FewDescriptors() {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+        const auto open_now = std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+        const rlimit few{static_cast<rlim_t>(open_now + 10), before_.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    }
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    FewDescriptors(const FewDescriptors&) = delete;
+    FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+  private:
+    rlimit before_{};
+};
 
 class FileFollow : public ::testing::Test {
   protected:
@@ -363,13 +381,9 @@ TEST_F(FileFollow, FindsWhatWasRotatedAmongMoreOldFilesThanItMayHaveOpen) {
         append(dir_ / ("log." + std::to_string(i)), "0\n");
         fs::last_write_time(dir_ / ("log." + std::to_string(i)), now - std::chrono::hours(i));
     }
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    const rlimit few{std::min<rlim_t>(256, before.rlim_cur), before.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    const FewDescriptors few;
     TestHost& h = start_with_position();
     h.sample();
-    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     EXPECT_EQ(taken(), (Numbers{2, 3, 4}));
     EXPECT_TRUE(h.errors.empty());
 }
@@ -385,13 +399,9 @@ TEST_F(FileFollow, KeepsItsPlaceWhileTooManyFilesAreOpen) {
                             fs::file_time_type::clock::now() - std::chrono::seconds(100 - i));
         append(std::to_string(i) + "\n");
     }
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    const auto open_now = std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
-    const rlimit few{static_cast<rlim_t>(open_now + 10), before.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    std::optional<FewDescriptors> few(std::in_place);
     TestHost& h = start_with_position();
-    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    few.reset();
     EXPECT_TRUE(h.has_error("Too many open files"));
     EXPECT_TRUE(taken().empty());
     h.sample();
