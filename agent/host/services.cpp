@@ -1,6 +1,7 @@
 #include "host/services.hpp"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include <algorithm>
 #include <string_view>
@@ -16,6 +17,14 @@ constexpr std::size_t most_watched = 64;
 // a frame.
 constexpr std::size_t most_number_bytes = 10;
 constexpr std::size_t most_head_bytes = 40;
+
+// Of a plugin that was built when ABI 1 was new.
+constexpr std::size_t first_reading_size = offsetof(holdfast_reading, boot_time_us);
+
+std::int64_t boot_time_us(const holdfast_reading& reading, std::int64_t now_us) {
+    const bool is_given = reading.size >= sizeof(holdfast_reading) && reading.boot_time_us > 0;
+    return is_given ? std::min(reading.boot_time_us, now_us) : now_us - reading.age_us;
+}
 
 std::string_view view(const char* text) {
     return text == nullptr ? std::string_view() : std::string_view(text);
@@ -163,7 +172,7 @@ std::int32_t Services::take_tags(const holdfast_reading& reading, std::size_t& s
 std::int32_t Services::emit(const holdfast_reading* reading) {
     // First of all: an age counts from the moment of the call, and the process may lose its turn in what follows.
     const std::int64_t now = clock_.boot_us();
-    if (reading == nullptr || reading->size < sizeof(holdfast_reading))
+    if (reading == nullptr || reading->size < first_reading_size)
         return refuse(-EINVAL, "emitted a reading smaller than that of ABI 1");
     std::size_t size = most_head_bytes;
     if (const std::int32_t code = take_values(*reading, size); code != 0) return code;
@@ -172,7 +181,7 @@ std::int32_t Services::emit(const holdfast_reading* reading) {
     const bool wall = reading->has_wall_time != 0;
     if (!wall && reading->age_us < 0)
         return refuse(-EINVAL, "emitted a reading of the future: age_us is negative");
-    const Reading taken{wall ? reading->wall_time_us : now - reading->age_us,
+    const Reading taken{wall ? reading->wall_time_us : boot_time_us(*reading, now),
                         wall ? TimeBase::wall : TimeBase::boot, values_, tags_};
     outlet_.append(taken, size, now);
     return outlet_.connected() ? 0 : -EPIPE;

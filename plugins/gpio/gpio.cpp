@@ -1,6 +1,7 @@
 #include "gpio.hpp"
 
 #include <poll.h>
+#include <time.h>
 
 #include <algorithm>
 #include <set>
@@ -51,7 +52,7 @@ double seconds_in(const std::string& unit) {
 
 }  // namespace
 
-Gpio::Gpio(plugin::Host host, device::Control control, Clock clock)
+Gpio::Gpio(plugin::Host host, device::Control control, plugin::Clock clock)
     : host_(host), control_(std::move(control)), clock_(clock) {
     read_options();
     take_lines();
@@ -142,23 +143,23 @@ void Gpio::ready(int fd, std::uint32_t events) {
 }
 
 void Gpio::take_edges(Input& input) {
+    const std::int64_t ahead_ns = input.pulses ? 0 : plugin::ahead_of_boot_ns(CLOCK_MONOTONIC, clock_);
     std::uint64_t lost = 0;
     input.line->take_edges([&](const gpio_v2_line_event& event) {
         if (input.pulses) return input.pulses->take(event.line_seqno, event.timestamp_ns);
         lost += static_cast<std::uint32_t>(event.line_seqno -
                                            std::exchange(input.last_seqno, event.line_seqno) - 1);
-        emit_edge(input, event);
+        emit_edge(input, event, ahead_ns);
     });
     if (lost > 0)
         host_.error(place_of(input.name) + ": " + std::to_string(lost) +
                     " edges were lost: they came faster than they could be taken");
 }
 
-void Gpio::emit_edge(Input& input, const gpio_v2_line_event& event) {
+void Gpio::emit_edge(Input& input, const gpio_v2_line_event& event, std::int64_t ahead_ns) {
     reading_.clear();
     reading_.set(input.level, event.id == GPIO_V2_LINE_EVENT_RISING_EDGE);
-    const std::int64_t age_us = clock_() - static_cast<std::int64_t>(event.timestamp_ns / 1000);
-    reading_.seen_ago(std::max<std::int64_t>(age_us, 0));
+    reading_.seen_at_boot((static_cast<std::int64_t>(event.timestamp_ns) - ahead_ns) / 1000);
     host_.emit(reading_);
 }
 
@@ -168,7 +169,7 @@ void Gpio::put(Input& input) {
     const std::int64_t count = input.pulses->count();
     reading_.set(input.count, count);
     if (input.spec.scale) reading_.set(input.total, static_cast<double>(count) * scale);
-    reading_.set(input.rate, input.pulses->rate(clock_()) * scale * seconds_in(input.spec.per));
+    reading_.set(input.rate, input.pulses->rate(clock_(CLOCK_MONOTONIC) / 1000) * scale * seconds_in(input.spec.per));
 }
 
 }  // namespace gpio_input

@@ -22,11 +22,9 @@ namespace gpio_input {
 
 class Gpio {
   public:
-    using Clock = std::int64_t (*)();  // microseconds of CLOCK_MONOTONIC, as the kernel stamps edges
-
     // Throws EINVAL: the options are wrong; ENODEV, EBUSY and others as Chips and Line say.
     explicit Gpio(holdfast::plugin::Host host, device::Control control = device::control,
-                  Clock clock = holdfast::plugin::monotonic_us);
+                  holdfast::plugin::Clock clock = holdfast::plugin::clock_ns);
     Gpio(const Gpio&) = delete;
     Gpio& operator=(const Gpio&) = delete;
     ~Gpio();
@@ -52,14 +50,14 @@ class Gpio {
     void take_lines();
     void declare(Input& input);
     void take_edges(Input& input);
-    void emit_edge(Input& input, const gpio_v2_line_event& event);
+    void emit_edge(Input& input, const gpio_v2_line_event& event, std::int64_t ahead_ns);
     void put(Input& input);
     template <typename Call>
     bool attempt(const Input& input, Call call);
 
     holdfast::plugin::Host host_;
     device::Control control_;
-    Clock clock_;
+    holdfast::plugin::Clock clock_;
     std::vector<std::unique_ptr<Input>> inputs_;
     holdfast::plugin::Reading reading_;
 };

@@ -25,7 +25,7 @@ constexpr std::int64_t least_step_ns = 20'000'000;
 }  // namespace
 
 Capture::Capture(plugin::Host host, sensors::SensorFiles& files, const IioDevice& device,
-                 const Selection& selection, const BufferOptions& options, Clock clock)
+                 const Selection& selection, const BufferOptions& options, plugin::Clock clock)
     : host_(host),
       files_(files),
       device_(device),
@@ -108,12 +108,12 @@ void Capture::make_outputs(const sensors::Patterns& channels) {
         clock_of(files_.read_word({device_.directory, "/current_timestamp_clock"}).value_or(""));
     // Before 4.5 there is no such file, and no other clock.
     timestamp_clock_ = clock.value_or(CLOCK_REALTIME);
-    clock_ahead_ns_ = clock_(timestamp_clock_) - clock_(CLOCK_BOOTTIME);
+    clock_ahead_ns_ = plugin::ahead_of_boot_ns(timestamp_clock_, clock_);
 }
 
 // Whether the clock of the timestamps was set since the last time.
 bool Capture::clock_was_set() {
-    const std::int64_t ahead_ns = clock_(timestamp_clock_) - clock_(CLOCK_BOOTTIME);
+    const std::int64_t ahead_ns = plugin::ahead_of_boot_ns(timestamp_clock_, clock_);
     return std::abs(ahead_ns - std::exchange(clock_ahead_ns_, ahead_ns)) > least_step_ns;
 }
 
@@ -145,9 +145,9 @@ void Capture::take_scan(std::span<const std::uint8_t> scan, std::int64_t behind)
     if (timestamp_ != nullptr && !mixed_times_) {
         const std::int64_t seen_ns = decode_integer(*timestamp_, 0, scan);
         put_lost(lost_.before(seen_ns));
-        std::int64_t age_ns = 0;
-        if (!__builtin_sub_overflow(clock_(timestamp_clock_), seen_ns, &age_ns))
-            reading_.seen_ago(std::max<std::int64_t>(age_ns / 1000, 0));
+        std::int64_t boot_ns = 0;
+        if (!__builtin_sub_overflow(seen_ns, clock_ahead_ns_, &boot_ns))
+            reading_.seen_at_boot(std::max<std::int64_t>(boot_ns / 1000, 1));
     } else if (frequency_ > 0) {
         constexpr double longest_us = 3.6e9;  // beyond an hour the rate can't be right
         reading_.seen_ago(

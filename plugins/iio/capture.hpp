@@ -22,7 +22,7 @@ class Capture {
     // Sets the device up as the options say and begins. Throws a system_error: ENODEV when the device is
     // gone.
     Capture(holdfast::plugin::Host host, sensors::SensorFiles& files, const IioDevice& device,
-            const Selection& selection, const BufferOptions& options, Clock clock);
+            const Selection& selection, const BufferOptions& options, holdfast::plugin::Clock clock);
     Capture(const Capture&) = delete;
     Capture& operator=(const Capture&) = delete;
     // Ends the capture, where it was set up here.
@@ -55,7 +55,7 @@ class Capture {
     sensors::SensorFiles& files_;
     IioDevice device_;
     bool configured_;
-    Clock clock_;
+    holdfast::plugin::Clock clock_;
     BufferSetup setup_;
     device::Fd fd_;
 

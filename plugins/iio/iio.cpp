@@ -29,7 +29,7 @@ BufferOptions read_options(plugin::Host host) {
 
 }  // namespace
 
-Iio::Iio(plugin::Host host, Clock clock)
+Iio::Iio(plugin::Host host, plugin::Clock clock)
     : host_(host),
       clock_(clock),
       files_(host.sensor_root()),

@@ -21,7 +21,7 @@ namespace iio_input {
 class Iio {
   public:
     // Throws EINVAL when an option is out of range.
-    explicit Iio(holdfast::plugin::Host host, Clock clock = clock_ns);
+    explicit Iio(holdfast::plugin::Host host, holdfast::plugin::Clock clock = holdfast::plugin::clock_ns);
     Iio(const Iio&) = delete;
     Iio& operator=(const Iio&) = delete;
     ~Iio();
@@ -37,7 +37,7 @@ class Iio {
     void end_capture(int fd);
 
     holdfast::plugin::Host host_;
-    Clock clock_;
+    holdfast::plugin::Clock clock_;
     sensors::SensorFiles files_;
     Selection selection_;
     BufferOptions options_;

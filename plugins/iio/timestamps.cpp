@@ -4,12 +4,6 @@
 
 namespace iio_input {
 
-std::int64_t clock_ns(clockid_t clock) {
-    timespec now{};
-    ::clock_gettime(clock, &now);
-    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 // iio_store_timestamp_clock() in drivers/iio/industrialio-core.c.
 std::optional<clockid_t> clock_of(std::string_view name) {
     constexpr std::pair<std::string_view, clockid_t> clocks[] = {

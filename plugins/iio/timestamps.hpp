@@ -1,5 +1,4 @@
-// The kernel's time of a scan: on which clock it is, how long ago that was, and what was lost between two of
-// them.
+// The kernel's time of a scan: on which clock it is, and what was lost between two of them.
 #pragma once
 
 #include <time.h>
@@ -9,11 +8,6 @@
 #include <string_view>
 
 namespace iio_input {
-
-using Clock = std::int64_t (*)(clockid_t);  // nanoseconds
-
-// Of the system's clocks.
-std::int64_t clock_ns(clockid_t clock);
 
 // The clock by its name in current_timestamp_clock; none when the name is not known.
 std::optional<clockid_t> clock_of(std::string_view name);

@@ -54,7 +54,8 @@ AT(holdfast_reading, age_us, 16, 16);
 AT(holdfast_reading, wall_time_us, 24, 24);
 AT(holdfast_reading, values, 32, 32);
 AT(holdfast_reading, tags, 40, 36);
-SIZE(holdfast_reading, 48, 40);
+AT(holdfast_reading, boot_time_us, 48, 40);
+SIZE(holdfast_reading, 56, 48);
 
 AT(holdfast_host, size, 0, 0);
 AT(holdfast_host, abi, 4, 4);

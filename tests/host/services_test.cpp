@@ -39,12 +39,13 @@ class ServicesTest : public testing::Test {
         const holdfast_channel channel{sizeof channel, type, name.c_str(), unit.c_str()};
         return table_->channel(table_, &channel);
     }
-    std::int32_t emit(std::vector<holdfast_value> values, std::int64_t age_us = 0) {
+    std::int32_t emit(std::vector<holdfast_value> values, std::int64_t age_us = 0, std::int64_t boot_time_us = 0) {
         holdfast_reading reading{};
         reading.size = sizeof reading;
         reading.value_count = static_cast<std::uint32_t>(values.size());
         reading.values = values.data();
         reading.age_us = age_us;
+        reading.boot_time_us = boot_time_us;
         return table_->emit(table_, &reading);
     }
     std::int32_t emit_text(std::uint32_t channel, const std::string& text) {
@@ -116,6 +117,33 @@ TEST_F(ServicesTest, RefusesMoreChannelsThanTheAgentTakes) {
 TEST_F(ServicesTest, StampsAReadingWithTheBootClockLessItsAge) {
     ASSERT_EQ(declare("a", HOLDFAST_F64), 0);
     ASSERT_EQ(emit({f64(0, 1)}, 1500), 0);
+    outlet_->flush();
+    ASSERT_EQ(read_readings(), 1u);
+    EXPECT_EQ(last_time_us_, clock_.boot_us() - 1500);
+}
+
+TEST_F(ServicesTest, TakesAStampOfTheBootClockAsItIs) {
+    ASSERT_EQ(declare("a", HOLDFAST_F64), 0);
+    const std::int64_t now = clock_.boot_us();
+    for (const auto& [boot_time_us, stamped_us] : {std::pair(now - 1500, now - 1500), std::pair(now + 1500, now)}) {
+        // Emitted late: an age would count from here.
+        ASSERT_EQ(emit({f64(0, 1)}, 700, boot_time_us), 0);
+        outlet_->flush();
+        ASSERT_EQ(read_readings(), 1u);
+        EXPECT_EQ(last_time_us_, stamped_us);
+    }
+}
+
+TEST_F(ServicesTest, TakesAReadingOfAPluginThatWasBuiltBeforeTheStampCame) {
+    ASSERT_EQ(declare("a", HOLDFAST_F64), 0);
+    const holdfast_value value = f64(0, 1);
+    holdfast_reading reading{};
+    reading.size = offsetof(holdfast_reading, boot_time_us);
+    reading.value_count = 1;
+    reading.values = &value;
+    reading.age_us = 1500;
+    reading.boot_time_us = 1;  // what lies behind it in memory
+    ASSERT_EQ(table_->emit(table_, &reading), 0);
     outlet_->flush();
     ASSERT_EQ(read_readings(), 1u);
     EXPECT_EQ(last_time_us_, clock_.boot_us() - 1500);

@@ -10,10 +10,15 @@ namespace holdfast::test {
 
 inline FakeGpio* fake_gpio = nullptr;    // of the test that runs
 inline std::int64_t gpio_now_us = 0;     // CLOCK_MONOTONIC, as the input and the kernel have it
+constexpr std::int64_t gpio_asleep_us = 700;      // CLOCK_BOOTTIME less that
 constexpr std::uint64_t ms = 1'000'000;  // in nanoseconds, as the kernel stamps edges
 
+inline std::int64_t gpio_clock(clockid_t clock) {
+    return (clock == CLOCK_MONOTONIC ? gpio_now_us : gpio_now_us + gpio_asleep_us) * 1000;
+}
+
 struct GpioOnFake : gpio_input::Gpio {
-    explicit GpioOnFake(plugin::Host host) : Gpio(host, fake_gpio->control(), [] { return gpio_now_us; }) {}
+    explicit GpioOnFake(plugin::Host host) : Gpio(host, fake_gpio->control(), gpio_clock) {}
 };
 
 inline const holdfast_plugin& gpio_on_fake() {

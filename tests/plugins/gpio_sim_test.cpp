@@ -8,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include <holdfast/plugin.hpp>
+
 #include "plugin_files.hpp"
 
 namespace holdfast::test {
@@ -113,7 +115,8 @@ TEST_F(GpioSim, EmitsEdgesWithinAMillisecondOfTheKernelsTime) {
     std::vector<std::pair<Clock::time_point, Clock::time_point>> made;
     std::vector<Clock::time_point> seen;
     host.on_emit = [&] {
-        seen.push_back(Clock::now() - std::chrono::microseconds(host.readings.back().age_us));
+        const auto asleep = std::chrono::nanoseconds(-plugin::ahead_of_boot_ns(CLOCK_MONOTONIC));
+        seen.push_back(Clock::time_point(std::chrono::microseconds(host.readings.back().boot_time_us) - asleep));
     };
     for (std::size_t i = 1; i <= 20; ++i) {
         const auto before = Clock::now();

@@ -48,8 +48,8 @@ TEST(IioCapture, KeepsTheKernelsTimeOfEachScan) {
                                                    {"ads7951.lost_scans", 0}});
     expect_equal(numbers(rig.host().readings[1]),
                  {{"ads7951.voltage0", 2.442002442}, {"ads7951.voltage1", 2 * 2.442002442}});
-    EXPECT_EQ(rig.host().readings[0].age_us, 500'000);
-    EXPECT_EQ(rig.host().readings[1].age_us, 490'000);
+    EXPECT_EQ(rig.host().readings[0].boot_time_us, boot_ns / 1000 - 500'000);
+    EXPECT_EQ(rig.host().readings[1].boot_time_us, boot_ns / 1000 - 490'000);
     EXPECT_EQ(units(rig.host()).at("ads7951.voltage0"), "V");
 }
 
@@ -61,12 +61,12 @@ TEST(IioCapture, TakesTheClockThatTheDeviceHas) {
     Rig rig(board, two_channels());
     rig.iio().sample();
     device.write(scan(1, 2, boot_ns + 1000 * second - 250'000'000));
-    // From the future, by a clock that was set: of now.
-    device.write(scan(1, 2, boot_ns + 2000 * second));
+    // From before the machine was started, by a clock that was set.
+    device.write(scan(1, 2, 0));
     rig.take();
     ASSERT_EQ(rig.host().readings.size(), 2U);
-    EXPECT_EQ(rig.host().readings[0].age_us, 250'000);
-    EXPECT_EQ(rig.host().readings[1].age_us, 0);
+    EXPECT_EQ(rig.host().readings[0].boot_time_us, boot_ns / 1000 - 250'000);
+    EXPECT_EQ(rig.host().readings[1].boot_time_us, 1);
 }
 
 TEST(IioCapture, PutsScansTogetherThatComeInParts) {
@@ -132,8 +132,9 @@ TEST(IioCapture, TakesNoStepOfTheWallClockForALossOrAnAge) {
         ASSERT_EQ(rig.host().readings.size(), 5U);
         std::vector<std::int64_t> ages;
         for (const TestHost::Emitted& reading : rig.host().readings)
-            ages.push_back(reading.age_us);
-        EXPECT_EQ(ages, (std::vector<std::int64_t>{0, 10'000, 0, 10'000, 0}));
+            ages.push_back(reading.boot_time_us > 0 ? boot_ns / 1000 - reading.boot_time_us : reading.age_us);
+        // The second and the third may be from before the step or after it: of when they were read.
+        EXPECT_EQ(ages, (std::vector<std::int64_t>{40'000, 10'000, 0, 10'000, 0}));
         EXPECT_TRUE(rig.host().errors.empty()) << rig.host().errors.front();
     }
 }
@@ -236,7 +237,7 @@ TEST(IioCapture, LeavesADeviceAsItIsOnDemand) {
     rig.stop();
     expect_equal(numbers(rig.host().readings.at(0)),
                  {{"ads7951.voltage2", 83 * 2.442002442 / 1000}, {"ads7951.lost_scans", 0}});
-    EXPECT_EQ(rig.host().readings[0].age_us, 1);
+    EXPECT_EQ(rig.host().readings[0].boot_time_us, boot_ns / 1000 - 1);
     EXPECT_EQ(content(board, edison + "buffer/enable"), "1");
     EXPECT_EQ(content(board, edison + "buffer/length"), "2");
     EXPECT_EQ(content(board, edison + "current_timestamp_clock"), "realtime");
@@ -261,7 +262,7 @@ TEST(IioCapture, RunsAsTheHostRunsIt) {
     ASSERT_EQ(host.open(), 0);
     EXPECT_EQ(host.sample(), -EAGAIN);
     for (std::uint16_t i = 0; i < 100; ++i)
-        device.write(scan(i, i, iio_input::clock_ns(CLOCK_BOOTTIME)));
+        device.write(scan(i, i, plugin::clock_ns(CLOCK_BOOTTIME)));
     EXPECT_TRUE(host.run_until([&] { return host.readings.size() == 100; }));
     EXPECT_EQ(host.readings[99].get<double>("ads7951.voltage1"), 99 * 2.442002442 / 1000);
     host.close();

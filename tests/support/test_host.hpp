@@ -55,6 +55,7 @@ class TestHost {
         std::map<std::string, std::string> tags;
         std::optional<std::int64_t> wall_time_us;
         std::int64_t age_us = 0;
+        std::int64_t boot_time_us = 0;
         // The value on a channel, as its type; throws when there is none, or of another.
         template <typename T>
         T get(const std::string& channel) const {
@@ -200,6 +201,7 @@ class TestHost {
         }
         if (reading.has_wall_time != 0) emitted.wall_time_us = reading.wall_time_us;
         emitted.age_us = reading.age_us;
+        emitted.boot_time_us = reading.boot_time_us;
         readings.push_back(std::move(emitted));
         on_emit();
         return 0;

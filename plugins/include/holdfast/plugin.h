@@ -115,6 +115,10 @@ struct holdfast_reading {
                              has_wall_time = 1 */
     const struct holdfast_value* values;
     const struct holdfast_tag* tags; /* beside the input's tags; NULL when tag_count is 0 */
+    int64_t boot_time_us; /* microseconds of CLOCK_BOOTTIME when it was seen, by a stamp of the kernel's, which an age
+                             would blur; 0: not given. Not in the future, else it is taken for now. Goes before
+                             age_us; not used with has_wall_time. Came after the first release of ABI 1: a host
+                             before it takes age_us. */
 };
 
 /* What the host does for the plugin. Valid from open to close; call only from within a call of the plugin's

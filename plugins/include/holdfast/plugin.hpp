@@ -33,11 +33,32 @@ namespace holdfast::plugin {
     throw std::system_error(code, std::generic_category(), text);
 }
 
-// Microseconds of CLOCK_MONOTONIC: for intervals and deadlines.
-inline std::int64_t monotonic_us() {
+using Clock = std::int64_t (*)(clockid_t);  // nanoseconds
+
+// Of the system's clocks.
+inline std::int64_t clock_ns(clockid_t clock) {
     timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+    ::clock_gettime(clock, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Microseconds of CLOCK_MONOTONIC: for intervals and deadlines.
+inline std::int64_t monotonic_us() { return clock_ns(CLOCK_MONOTONIC) / 1000; }
+
+// How far a clock is ahead of CLOCK_BOOTTIME, in nanoseconds: less this, a stamp by that clock is a time for
+// Reading::seen_at_boot. Three tries, of which the quickest counts: between two looks the process may lose its turn.
+inline std::int64_t ahead_of_boot_ns(clockid_t clock, Clock clocks = clock_ns) {
+    std::int64_t ahead_ns = 0;
+    std::int64_t least_ns = INT64_MAX;
+    for (int i = 0; i < 3 && clock != CLOCK_BOOTTIME; ++i) {
+        const std::int64_t before_ns = clocks(CLOCK_BOOTTIME);
+        const std::int64_t there_ns = clocks(clock);
+        const std::int64_t took_ns = clocks(CLOCK_BOOTTIME) - before_ns;
+        if (took_ns >= least_ns) continue;
+        least_ns = took_ns;
+        ahead_ns = there_ns - before_ns;
+    }
+    return ahead_ns;
 }
 
 template <typename T>
@@ -67,6 +88,7 @@ class Reading {
         values_.clear();
         tags_.clear();
         age_us_ = 0;
+        boot_time_us_ = 0;
         wall_time_us_.reset();
     }
     // Each channel at most once.
@@ -83,9 +105,10 @@ class Reading {
             added.as.i64 = value;
     }
     void tag(const char* key, const char* value) { tags_.push_back({key, value}); }
-    // When it was seen: so many microseconds ago (default: now), or at a time of the source's own clock since
-    // 1970-01-01 UTC.
+    // When it was seen: so many microseconds ago (default: now), at a time of CLOCK_BOOTTIME (1 or more), or at one
+    // of the source's own clock since 1970-01-01 UTC.
     void seen_ago(std::int64_t age_us) { age_us_ = age_us; }
+    void seen_at_boot(std::int64_t boot_time_us) { boot_time_us_ = boot_time_us; }
     void seen_at(std::int64_t wall_time_us) { wall_time_us_ = wall_time_us; }
 
     bool empty() const { return values_.empty(); }
@@ -98,13 +121,15 @@ class Reading {
                 .age_us = age_us_,
                 .wall_time_us = wall_time_us_.value_or(0),
                 .values = values_.data(),
-                .tags = tags_.data()};
+                .tags = tags_.data(),
+                .boot_time_us = boot_time_us_};
     }
 
   private:
     std::vector<holdfast_value> values_;
     std::vector<holdfast_tag> tags_;
     std::int64_t age_us_ = 0;
+    std::int64_t boot_time_us_ = 0;
     std::optional<std::int64_t> wall_time_us_;
 };
 
