@@ -79,11 +79,14 @@ TEST_F(InputsTest, BlocksAHostThatIsNotReadFrom) {
     inputs_.configure({counter_input("fast", 1s, 100, 0, true)});
     ASSERT_TRUE(loop_.run_until([&] { return sink_.count("fast") > 1000; })) << log_.text();
     inputs_.pause();
+    const auto process_state = [&] {
+        std::ifstream stat("/proc/" + std::to_string(status("fast").pid) + "/stat");
+        std::string pid, name, state;
+        stat >> pid >> name >> state;
+        return state;
+    };
     loop_.run_for(500ms);
-    std::ifstream stat("/proc/" + std::to_string(status("fast").pid) + "/stat");
-    std::string pid, name, process_state;
-    stat >> pid >> name >> process_state;
-    EXPECT_EQ(process_state, "S") << "asleep in send";
+    EXPECT_TRUE(loop_.run_until([&] { return process_state() == "S"; })) << "asleep in send";
 }
 
 TEST_F(InputsTest, DealsWithAnExitDuringAPauseAfterTheLastReadings) {

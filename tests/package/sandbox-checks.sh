@@ -82,8 +82,14 @@ while IFS=$'\t' read -r kind result directive what; do
     expected=fails
     [ $kind != open ] || expected=works
     check "$directive: $kind: $what" same "$result" $expected
+    [ $kind = closed ] || continue
+    unbound=$(without_sandbox "$what")
+    if [ "$what $unbound" = "i386 system calls fails" ]; then
+        echo "skip  $directive: this machine's kernel has none"
+        continue
+    fi
     # Else the line above would say nothing about the directive.
-    [ $kind != closed ] || check "$directive: without it: $what" same "$(without_sandbox "$what")" works
+    check "$directive: without it: $what" same "$unbound" works
 done <$state/probe.txt
 
 # Each line of the unit from NoNewPrivileges= on is one of the above.

@@ -48,7 +48,7 @@ max_queued_messages 0
         self.run_far("vm-broker", "mosquitto -c /srv/broker/mosquitto.conf")
         self.run_far("vm-subscriber", "sh -c 'until mosquitto_sub -q 1 -t holdfast/gw-17/it >/srv/broker/messages; do sleep 0.2; done'")
         # A retained message goes round until the subscriber has it: it is subscribed then.
-        self.machine.run("ip netns exec far mosquitto_pub -r -t holdfast/gw-17/it -m ready && "
+        self.machine.run("until ip netns exec far mosquitto_pub -r -t holdfast/gw-17/it -m ready; do sleep 0.1; done; "
                          "until grep -q ready /srv/broker/messages; do sleep 0.1; done", TIMEOUT)
 
     def run_far(self, unit, command):
@@ -105,7 +105,7 @@ class FailingDisk(InVirtualMachine):
     def test_a_disk_that_others_fill_is_told_and_used_again_when_there_is_room(self):
         agent = self.run_on_a_disk()
         self.machine.command(f"cat /dev/zero >{agent.state}/others")
-        self.assertEqual(int(self.machine.run(f"df --output=avail {agent.state} | tail -n 1")), 0)
+        self.assertLess(int(self.machine.run(f"df --output=avail {agent.state} | tail -n 1")), 16)  # KiB
         before = agent.status()["inputs"][0]["readings"]
         agent.wait_readings(before + 200)
         self.machine.run(f"rm {agent.state}/others")
