@@ -15,8 +15,11 @@ import time
 
 def threads(beginning):
     for path in glob.glob("/proc/[0-9]*/comm"):
-        with open(path, encoding="ascii", errors="replace") as file:
-            kind, _, name = file.read().partition("-")
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                kind, _, name = file.read().partition("-")
+        except OSError:  # it has ended
+            continue
         if kind.startswith("irq/") and name.startswith(beginning):
             yield int(path.split("/")[2])
 
