@@ -36,6 +36,12 @@ build() {
     return 1
 }
 
+# flags VARIABLE...: of the compiler, as the package has them.
+flags() {
+    local variable
+    for variable in "$@"; do DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get "$variable"; done | paste -sd ' '
+}
+
 # count REPORT ATTRIBUTE: of the whole suite, 0 where there is none.
 count() {
     local number
@@ -43,34 +49,45 @@ count() {
     echo "${number:-0}"
 }
 
-# run_ctest DIRECTORY CTEST-OPTION...: adds what ctest counted.
-run_ctest() {
-    local directory=$1 report=$PWD/$1/ctest.xml status=0 total failures skips
-    shift
-    rm -f "$report" "$directory"/Testing/Temporary/LastTestsFailed.log
-    ctest --test-dir "$directory" --output-junit "$report" --output-on-failure --no-tests=error "$@" || status=$?
-    total=$(count "$report" tests) failures=$(count "$report" failures) skips=$(count "$report" skipped)
-    if [ "$failures" != 0 ]; then
-        second_try "$directory"
-        failures=$((failures - $(count "$directory/again.xml" tests) + $(count "$directory/again.xml" failures)))
-        [ "$failures" != 0 ] || status=0
-    fi
-    failed=$((failed + failures))
-    skipped=$((skipped + skips))
-    passed=$((passed + total - failures - skips))
-    [ $status = 0 ] || broken+=("tests in $directory")
-    if [ $status != 0 ] && [ "$failures" = 0 ]; then failed=$((failed + 1)); fi
+# with_status REPORT STATUS: the names of the tests that ended so.
+with_status() { sed -n "s/.*<testcase name=\"\([^\"]*\)\".* status=\"$2\".*/\1/p" "$1" 2>/dev/null | sort; }
+
+# last_words REPORT TEST: the end of what it printed.
+last_words() {
+    printf '\n--- %s\n' "$2"
+    sed -n "/<testcase name=\"$2\"/,/<\/testcase>/p" "$1" | sed -n '/<system-out>/,$ { s/<[^>]*>//g; /[^[:space:]]/p }' | tail -n 40
 }
 
-# second_try DIRECTORY: a machine that stands still for seconds fails a test now and then: each may try once more. Not where
+# run_ctest DIRECTORY CTEST-OPTION...: adds what ctest counted, and names what failed.
+run_ctest() {
+    local directory=$1 report=$PWD/$1/ctest.xml status=0 total skips name names
+    shift
+    rm -f "$report" "$directory"/again.xml
+    ctest --test-dir "$directory" --output-junit "$report" --output-on-failure --no-tests=error "$@" || status=$?
+    total=$(count "$report" tests) skips=$(count "$report" skipped)
+    mapfile -t names < <(with_status "$report" fail)
+    if [ ${#names[@]} -gt 0 ]; then
+        second_try "$directory" "${names[@]}"
+        mapfile -t names < <(comm -23 <(printf '%s\n' "${names[@]}") <(with_status "$directory/again.xml" run))
+    elif [ $status != 0 ]; then
+        verdict "tests in $directory" 1
+    fi
+    for name in "${names[@]}"; do
+        verdict "$name" 1
+        last_words "$report" "$name" >>build/failures.log
+    done
+    skipped=$((skipped + skips))
+    passed=$((passed + total - ${#names[@]} - skips))
+}
+
+# second_try DIRECTORY TEST...: a machine that stands still for seconds fails a test now and then: each may try once more. Not where
 # chance decides what is tried (label random): there the one failure in a hundred runs is what the test is for.
 second_try() {
-    local names
-    names=$(sed 's/^[0-9]*://' "$1"/Testing/Temporary/LastTestsFailed.log)
-    sed 's/^/failed: /' <<<"$names"
-    names=$(sed 's/[][()*+?.^$|\\]/\\&/g' <<<"$names" | paste -sd '|')
-    rm -f "$1"/again.xml
-    ctest --test-dir "$1" --output-junit "$PWD/$1/again.xml" --output-on-failure -LE random -R "^($names)\$" || true
+    local directory=$1 names
+    shift
+    printf 'failed at the first try: %s\n' "$@"
+    names=$(printf '%s\n' "$@" | sed 's/[][()*+?.^$|\\]/\\&/g' | paste -sd '|')
+    ctest --test-dir "$directory" --output-junit "$PWD/$directory/again.xml" --output-on-failure -LE random -R "^($names)\$" || true
 }
 
 # fuzz DIRECTORY: runs all fuzzers that were built there at once.
@@ -108,11 +125,35 @@ counted() {
         verdict "$name" $status
         return 0
     fi
+    grep -A 12 '^FAIL' "$log" >>build/failures.log || true
     passed=$((passed + ${counts%% *}))
     counts=${counts#*, }
     failed=$((failed + ${counts%% *}))
     [ "${counts%% *}" = 0 ] && [ $status = 0 ] || broken+=("$name")
     if [ "${counts%% *}" = 0 ] && [ $status != 0 ]; then failed=$((failed + 1)); fi
+}
+
+# aside NAME FUNCTION: runs it beside what follows, until collect NAME takes its output and its counts.
+aside() {
+    # shellcheck disable=SC2030
+    (
+        passed=0 failed=0 skipped=0 broken=()
+        $2
+        printf '%s\n' $passed $failed $skipped "${broken[@]}" >"build/$1.counts"
+    ) >"build/$1.log" 2>&1 &
+}
+
+# shellcheck disable=SC2031
+collect() {
+    local counts
+    wait || true
+    cat "build/$1.log"
+    if ! mapfile -t counts <"build/$1.counts"; then
+        verdict "$1" 1
+        return 0
+    fi
+    passed=$((passed + counts[0])) failed=$((failed + counts[1])) skipped=$((skipped + counts[2]))
+    broken+=("${counts[@]:3}")
 }
 
 package() {
@@ -130,31 +171,39 @@ package() {
 stage "packages"
 .ci/install build test package
 mkdir -p build
+: >build/failures.log
 
 stage "end-to-end tests"
-if build build/test end_to_end -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG"; then
+# Built as the package is, which therefore finds what it needs in the compiler's cache.
+export CCACHE_BASEDIR=$PWD
+if build build/debian end_to_end -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS="$(flags CFLAGS CPPFLAGS)" \
+    -DCMAKE_CXX_FLAGS="$(flags CXXFLAGS CPPFLAGS)"; then
     # Most of them wait most of the time.
-    run_ctest build/test -j$((2 * $(nproc) + 1)) -L e2e
+    run_ctest build/debian -j$((2 * $(nproc) + 1)) -L e2e
 fi
 
-if [ "${HOLDFAST_VM:-}" = 1 ]; then
-    stage "tests in a virtual machine"
-    .ci/install vm
-    if build build/test virtual_machine -DHOLDFAST_VM_TESTS=ON; then
-        run_ctest build/test -L vm
-    fi
-fi
+# Its tests wait most of the time.
+rm -f build/package.counts
+aside package package
 
 # One build for both: clang takes half of GCC's time where sanitizers are on, and the fuzzers need it.
 stage "unit tests and fuzzers under address and undefined behaviour sanitizers"
-if build build/sanitized all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
-    -DHOLDFAST_SANITIZE=address,undefined -DHOLDFAST_FUZZERS=ON -DHOLDFAST_PRECOMPILE=ON; then
+if build build/sanitized all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-g1 -O1" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+    -DHOLDFAST_SANITIZE=address,undefined -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DHOLDFAST_FUZZERS=ON -DHOLDFAST_PRECOMPILE=ON; then
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/sanitized -j$(($(nproc) + 1)) -LE e2e
     fuzz build/sanitized
 fi
 
 stage "package"
-package
+collect package
+
+if [ "${HOLDFAST_VM:-}" = 1 ]; then
+    stage "tests in a virtual machine"
+    .ci/install vm
+    if build build/debian virtual_machine -DHOLDFAST_VM_TESTS=ON; then
+        run_ctest build/debian -L vm
+    fi
+fi
 
 if [ "${HOLDFAST_CROSS:-}" = 1 ]; then
     .ci/install cross
@@ -168,6 +217,7 @@ if [ "${HOLDFAST_CROSS:-}" = 1 ]; then
 fi
 
 stage "done"
+cat build/failures.log
 [ ${#broken[@]} = 0 ] || printf 'failed: %s\n' "${broken[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -349,7 +349,7 @@ Steps shrink(Steps steps, const BufferConfig& config) {
 
 TEST(BufferModel, EveryReadingIsHeldDeliveredMergedOrCountedAsDropped) {
     const char* wanted = std::getenv("HOLDFAST_MODEL_SEEDS");
-    const std::uint64_t seeds = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 48;
+    const std::uint64_t seeds = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 24;
     const char* first = std::getenv("HOLDFAST_MODEL_FIRST");
     const std::uint64_t begin = first != nullptr ? std::strtoull(first, nullptr, 10) : 1;
     for (std::uint64_t seed = begin; seed < begin + seeds; ++seed) {

@@ -21,21 +21,23 @@ build() {
     copies+=("$1")
     rm -rf "$1"
     mkdir -p "$1"
-    tar -C "$tree" --exclude=./.git --exclude=./build --exclude='./obj-*' --exclude="./${out#"$tree"/}" -c . |
+    tar -C "$tree" --exclude=./.git --exclude=./build --exclude="./${out#"$tree"/}" -c . |
         tar -x --no-same-owner --no-same-permissions -C "$1"
     (cd "$1" && dpkg-buildpackage -us -uc -b -j"${JOBS:-$(nproc)}" >"$1/../build.log" 2>&1) ||
         { tail -50 "$1/../build.log"; exit 1; }
 }
 
-# The symbols take longer to compress than all else to build.
-[[ ${HOLDFAST_REPRODUCE:-} = 1 || ${HOLDFAST_SYMBOLS:-} = 1 ]] || export DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}"
+# The symbols take longer to compress than all else to build. And an object of the compiler's cache has its sources' paths in another
+# form, and so gives a program another build ID: not for what is published or compared.
+if [[ ${HOLDFAST_REPRODUCE:-} != 1 && ${HOLDFAST_SYMBOLS:-} != 1 ]]; then
+    export DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}"
+    if [ -d /usr/lib/ccache ]; then
+        CCACHE_DIR=$(ccache --get-config cache_dir)  # debhelper builds with another HOME
+        export CCACHE_DIR CCACHE_BASEDIR=$out/holdfast PATH=/usr/lib/ccache:$PATH
+    fi
+fi
 
 echo "== dpkg-buildpackage"
-# Debian's flags name the place of the build, so ccache helps only if that stays the same; and debhelper builds with another HOME.
-if [ -d /usr/lib/ccache ]; then
-    CCACHE_DIR=$(ccache --get-config cache_dir)
-    export CCACHE_DIR PATH=/usr/lib/ccache:$PATH
-fi
 build "$out/holdfast"
 ls -l "$out"/*.deb
 
@@ -46,7 +48,7 @@ if [ "${HOLDFAST_REPRODUCE:-}" = 1 ]; then
     echo "== again: another path, time zone, locale, umask, number of jobs"
     again=$(mktemp -d)
     copies+=("$again")
-    (umask 0027 && CCACHE_DISABLE=1 TZ=Asia/Kathmandu LC_ALL=POSIX JOBS=3 build "$again/elsewhere/holdfast")
+    (umask 0027 && TZ=Asia/Kathmandu LC_ALL=POSIX JOBS=3 build "$again/elsewhere/holdfast")
     for deb in "$out"/*.deb; do cmp "$deb" "$again/elsewhere/${deb##*/}"; done
     echo "the packages are the same, byte by byte"
 fi

@@ -32,7 +32,7 @@ trap 'rm -rf --one-file-system "$build"' EXIT
 rm -rf --one-file-system "$build"
 mkdir -p "$build/holdfast"
 rm -f "$out"/*_"$arch".*
-tar -C "$tree" --exclude=./.git --exclude=./build --exclude='./obj-*' --exclude="./${out#"$tree"/}" -c . |
+tar -C "$tree" --exclude=./.git --exclude=./build --exclude="./${out#"$tree"/}" -c . |
     tar -x --no-same-owner -C "$build/holdfast"
 mkdir -p "$(ccache --get-config cache_dir 2>/dev/null || echo "$build/ccache")"
 in_cross_root() {
@@ -50,7 +50,7 @@ ls -l "$out"/*_"$arch".deb
 echo "== unit tests for $arch"
 log=$out/test-$arch.log
 targets=("${@:4}")
-in_cross_root "cmake -DHOLDFAST_TESTS=ON obj-$triplet && ninja -C obj-$triplet -j${JOBS:-$(nproc)} ${targets[*]/#/test_}" >"$log" 2>&1 ||
+in_cross_root "cmake -DHOLDFAST_TESTS=ON build/debian && ninja -C build/debian -j${JOBS:-$(nproc)} ${targets[*]/#/test_}" >"$log" 2>&1 ||
     { tail -n 50 "$log"; exit 1; }
-in_cross_root "cd obj-$triplet; ctest -LE 'e2e|vm' -E NOT_BUILT --timeout 1200 --output-on-failure" | tee -a "$log" | grep -vE '\.* +Passed|^ *Start ' && status=0 || status=$?
+in_cross_root "cd build/debian; ctest -LE 'e2e|vm' -E NOT_BUILT --timeout 1200 --output-on-failure" | tee -a "$log" | grep -vE '\.* +Passed|^ *Start ' && status=0 || status=$?
 exit "$status"
