@@ -28,7 +28,7 @@ build() {
     local directory=$1 target=$2
     shift 2
     if cmake -S . -B "$directory" -G Ninja -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@" \
-        >"$directory.log" 2>&1 && cmake --build "$directory" --target "$target" -j"$(nproc)"; then
+        >"$directory.log" 2>&1 && nice cmake --build "$directory" --target "$target" -j"$(nproc)"; then
         return 0
     fi
     tail -n 20 "$directory.log"
@@ -49,45 +49,54 @@ count() {
     echo "${number:-0}"
 }
 
-# with_status REPORT STATUS: the names of the tests that ended so.
-with_status() { sed -n "s/.*<testcase name=\"\([^\"]*\)\".* status=\"$2\".*/\1/p" "$1" 2>/dev/null | sort; }
-
-# last_words REPORT TEST: the end of what it printed.
-last_words() {
-    printf '\n--- %s\n' "$2"
-    sed -n "/<testcase name=\"$2\"/,/<\/testcase>/p" "$1" | sed -n '/<system-out>/,$ { s/<[^>]*>//g; /[^[:space:]]/p }' | tail -n 40
-}
+# failures DIRECTORY: the names of the tests that failed there, or could not be run, in ctest's last run.
+failures() { sed 's/^[0-9]*://' "$1/Testing/Temporary/LastTestsFailed.log" 2>/dev/null | sort; }
 
 # run_ctest DIRECTORY CTEST-OPTION...: adds what ctest counted, and names what failed.
 run_ctest() {
     local directory=$1 report=$PWD/$1/ctest.xml status=0 total skips name names
     shift
-    rm -f "$report" "$directory"/again.xml
+    rm -f "$report" "$directory"/Testing/Temporary/LastTestsFailed.log
     ctest --test-dir "$directory" --output-junit "$report" --output-on-failure --no-tests=error "$@" || status=$?
-    total=$(count "$report" tests) skips=$(count "$report" skipped)
-    mapfile -t names < <(with_status "$report" fail)
+    total=$(count "$report" tests)
+    # What it could not run counts as skipped there, but not here.
+    skips=$(grep -c '<skipped message="SKIP_' "$report" || true)
+    mapfile -t names < <(failures "$directory")
     if [ ${#names[@]} -gt 0 ]; then
         second_try "$directory" "${names[@]}"
-        mapfile -t names < <(comm -23 <(printf '%s\n' "${names[@]}") <(with_status "$directory/again.xml" run))
+        mapfile -t names < <(failures "$directory"; comm -12 <(printf '%s\n' "${names[@]}") <(random "$directory"))
     elif [ $status != 0 ]; then
         verdict "tests in $directory" 1
     fi
     for name in "${names[@]}"; do
         verdict "$name" 1
-        last_words "$report" "$name" >>build/failures.log
+        last_words "$directory" "$name" >>build/failures.log
     done
     skipped=$((skipped + skips))
     passed=$((passed + total - ${#names[@]} - skips))
 }
 
-# second_try DIRECTORY TEST...: a machine that stands still for seconds fails a test now and then: each may try once more. Not where
-# chance decides what is tried (label random): there the one failure in a hundred runs is what the test is for.
+# random DIRECTORY: the names of the tests in which chance decides what is tried.
+random() { ctest --test-dir "$1" -N -L random | sed -n 's/^ *Test *#[0-9]*: //p' | sort; }
+
+# second_try DIRECTORY TEST...: a machine that stands still for seconds fails a test now and then: each may try once more. But not a
+# random one: there the one failure in a hundred runs is what the test is for.
 second_try() {
     local directory=$1 names
     shift
     printf 'failed at the first try: %s\n' "$@"
     names=$(printf '%s\n' "$@" | sed 's/[][()*+?.^$|\\]/\\&/g' | paste -sd '|')
-    ctest --test-dir "$directory" --output-junit "$PWD/$directory/again.xml" --output-on-failure -LE random -R "^($names)\$" || true
+    cp "$directory"/Testing/Temporary/LastTest.log "$directory"/first-try.log
+    rm "$directory"/Testing/Temporary/LastTestsFailed.log
+    ctest --test-dir "$directory" --output-on-failure -LE random -R "^($names)\$" || true
+}
+
+# last_words DIRECTORY TEST: the end of what it printed.
+last_words() {
+    printf '\n--- %s\n' "$2"
+    cat "$1"/first-try.log "$1"/Testing/Temporary/LastTest.log |
+        awk -v name=": $2" 'index($0, name) && / Testing: / { words = ""; ours = 1 } / end time: / { ours = 0 }
+            ours { words = words $0 "\n" } END { printf "%s", words }' | tail -n 40
 }
 
 # fuzz DIRECTORY: runs all fuzzers that were built there at once.
@@ -135,18 +144,23 @@ counted() {
 
 # aside NAME FUNCTION: runs it beside what follows, until collect NAME takes its output and its counts.
 aside() {
+    set -m  # it is a process group of its own
     # shellcheck disable=SC2030
     (
         passed=0 failed=0 skipped=0 broken=()
         $2
         printf '%s\n' $passed $failed $skipped "${broken[@]}" >"build/$1.counts"
     ) >"build/$1.log" 2>&1 &
+    set +m
+    aside=$!
+    trap 'kill -- -$aside 2>/dev/null' EXIT
 }
 
 # shellcheck disable=SC2031
 collect() {
     local counts
     wait || true
+    trap - EXIT
     cat "build/$1.log"
     if ! mapfile -t counts <"build/$1.counts"; then
         verdict "$1" 1
@@ -175,8 +189,8 @@ mkdir -p build
 
 stage "end-to-end tests"
 # Built as the package is, which therefore finds what it needs in the compiler's cache.
-export CCACHE_BASEDIR=$PWD
-if build build/debian end_to_end -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS="$(flags CFLAGS CPPFLAGS)" \
+export CCACHE_BASEDIR=$PWD CCACHE_SLOPPINESS=locale,pch_defines,time_macros
+if build build/debian end_to_end -DHOLDFAST_TESTS=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS="$(flags CFLAGS CPPFLAGS)" \
     -DCMAKE_CXX_FLAGS="$(flags CXXFLAGS CPPFLAGS)"; then
     # Most of them wait most of the time.
     run_ctest build/debian -j$((2 * $(nproc) + 1)) -L e2e
@@ -200,7 +214,7 @@ collect package
 if [ "${HOLDFAST_VM:-}" = 1 ]; then
     stage "tests in a virtual machine"
     .ci/install vm
-    if build build/debian virtual_machine -DHOLDFAST_VM_TESTS=ON; then
+    if build build/debian virtual_machine -DHOLDFAST_TESTS=ON -DHOLDFAST_VM_TESTS=ON; then
         run_ctest build/debian -L vm
     fi
 fi

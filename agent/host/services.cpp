@@ -22,7 +22,7 @@ constexpr std::size_t most_head_bytes = 40;
 constexpr std::size_t first_reading_size = offsetof(holdfast_reading, boot_time_us);
 
 std::int64_t boot_time_us(const holdfast_reading& reading, std::int64_t now_us) {
-    const bool is_given = reading.size >= sizeof(holdfast_reading) && reading.boot_time_us > 0;
+    const bool is_given = reading.size >= first_reading_size + sizeof reading.boot_time_us && reading.boot_time_us > 0;
     return is_given ? std::min(reading.boot_time_us, now_us) : now_us - reading.age_us;
 }
 

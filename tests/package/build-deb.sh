@@ -32,8 +32,8 @@ build() {
 if [[ ${HOLDFAST_REPRODUCE:-} != 1 && ${HOLDFAST_SYMBOLS:-} != 1 ]]; then
     export DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}"
     if [ -d /usr/lib/ccache ]; then
-        CCACHE_DIR=$(ccache --get-config cache_dir)  # debhelper builds with another HOME
-        export CCACHE_DIR CCACHE_BASEDIR=$out/holdfast PATH=/usr/lib/ccache:$PATH
+        CCACHE_DIR=$(ccache --get-config cache_dir)  # debhelper builds with another HOME, and another locale
+        export CCACHE_DIR CCACHE_BASEDIR=$out/holdfast CCACHE_SLOPPINESS=locale PATH=/usr/lib/ccache:$PATH
     fi
 fi
 

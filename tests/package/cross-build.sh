@@ -37,7 +37,7 @@ tar -C "$tree" --exclude=./.git --exclude=./build --exclude="./${out#"$tree"/}" 
 mkdir -p "$(ccache --get-config cache_dir 2>/dev/null || echo "$build/ccache")"
 in_cross_root() {
     in_root "$root" "$build:/build" "$(ccache --get-config cache_dir 2>/dev/null || echo "$build/ccache"):/ccache" -- \
-        env CCACHE_DIR=/ccache PATH=/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin DEB_BUILD_OPTIONS="parallel=${JOBS:-$(nproc)}" \
+        env CCACHE_DIR=/ccache ${HOLDFAST_SYMBOLS:+CCACHE_DISABLE=1} PATH=/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin DEB_BUILD_OPTIONS="parallel=${JOBS:-$(nproc)}" \
         sh -ec "cd /build/holdfast; $1"
 }
 

@@ -92,6 +92,10 @@ another_suite() {
     grep "give testing a folder of its own" <<<"$said" && [ ! -e "$repository/dists/testing" ]
 }
 check "another suite in the same folder is refused" another_suite
+an_earlier_time() { SOURCE_DATE_EPOCH=1000000000 make_repo "$repository" 2>&1 | grep "later than now"; }
+check "a time before that of the last run is refused" an_earlier_time
+signed_at() { gpg --list-packets "$1" | sed -n 's/.*, created \([0-9]*\),.*/\1/p'; }
+check "it is signed as of the day of the key, for clocks that are behind" same "$(signed_at "$in_release")" 1577836800
 check "a key that is not there is refused" not make_repo --key nobody@example.com "$repository"
 
 # --- what apt trusts: this machine's apt, with directories of its own
@@ -181,7 +185,14 @@ mend
 check "a key to come is announced" make_repo --next-key "Somebody else" "$repository"
 cp "$repository/holdfast-archive-keyring.gpg" "$work/announced.gpg"
 check "with a new version of the keyring package" same "$(find "$repository/pool" -name '*keyring_*' -type f | wc -l)" 2
-check "then it signs" make_repo --key "Somebody else" "$repository"
+later() { SOURCE_DATE_EPOCH=$(($(date -d "$(sed -n 's/^Date: //p' "$in_release")" +%s) + 1)) make_repo "$@"; }
+keys() { gpg --batch --with-colons --show-keys "$keyring" | grep -c ^pub; }
+check "a run that does not name it" later "$repository"
+check "does not take it back" same "$(keys)" 2
+check "one that names none" later --next-key none "$repository"
+check "does" same "$(keys)" 1
+check "and it is announced once more" later --next-key "Somebody else" "$repository"
+check "then it signs" later --key "Somebody else" "$repository"
 keyring=$work/announced.gpg
 check "for who has the announcement" updates_afresh
 keyring=$work/good/holdfast-archive-keyring.gpg

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -108,7 +109,10 @@ class Reading {
     // When it was seen: so many microseconds ago (default: now), at a time of CLOCK_BOOTTIME (1 or more), or at one
     // of the source's own clock since 1970-01-01 UTC.
     void seen_ago(std::int64_t age_us) { age_us_ = age_us; }
-    void seen_at_boot(std::int64_t boot_time_us) { boot_time_us_ = boot_time_us; }
+    void seen_at_boot(std::int64_t boot_time_us) {
+        boot_time_us_ = boot_time_us;
+        age_us_ = std::max<std::int64_t>(clock_ns(CLOCK_BOOTTIME) / 1000 - boot_time_us, 0);  // for an older host
+    }
     void seen_at(std::int64_t wall_time_us) { wall_time_us_ = wall_time_us; }
 
     bool empty() const { return values_.empty(); }
