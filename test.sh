@@ -188,10 +188,12 @@ mkdir -p build
 : >build/failures.log
 
 stage "end-to-end tests"
-# Built as the package is, which therefore finds what it needs in the compiler's cache.
+# Built as the package is, which therefore finds what it needs in the compiler's cache; with less for debuggers, which takes a third
+# of the time.
+export DEB_CFLAGS_STRIP=-g DEB_CFLAGS_APPEND=-g1 DEB_CXXFLAGS_STRIP=-g DEB_CXXFLAGS_APPEND=-g1
 export CCACHE_BASEDIR=$PWD CCACHE_SLOPPINESS=locale,pch_defines,time_macros
 if build build/debian end_to_end -DHOLDFAST_TESTS=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS="$(flags CFLAGS CPPFLAGS)" \
-    -DCMAKE_CXX_FLAGS="$(flags CXXFLAGS CPPFLAGS)"; then
+    -DCMAKE_CXX_FLAGS="$(flags CXXFLAGS CPPFLAGS)" -DCMAKE_C_FLAGS_RELWITHDEBINFO=-DNDEBUG -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-DNDEBUG; then
     # Most of them wait most of the time.
     run_ctest build/debian -j$((2 * $(nproc) + 1)) -L e2e
 fi
@@ -200,9 +202,10 @@ fi
 rm -f build/package.counts
 aside package package
 
-# One build for both: clang takes half of GCC's time where sanitizers are on, and the fuzzers need it.
+# One build for both: clang takes half of GCC's time where sanitizers are on, and the fuzzers need it. That these are not led by
+# comparisons, as those of the preset asan are, saves a third of the unit tests' time.
 stage "unit tests and fuzzers under address and undefined behaviour sanitizers"
-if build build/sanitized all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-g1 -O1" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+if build build/sanitized all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-g1 -O1 -fno-sanitize-coverage=trace-cmp" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
     -DHOLDFAST_SANITIZE=address,undefined -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DHOLDFAST_FUZZERS=ON -DHOLDFAST_PRECOMPILE=ON; then
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_ctest build/sanitized -j$(($(nproc) + 1)) -LE e2e
     fuzz build/sanitized

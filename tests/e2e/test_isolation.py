@@ -10,7 +10,7 @@ from case import LONG, SANITIZED, EndToEnd, needs
 from processes import cpu_seconds, pss_kib
 from waiting import wait_until
 
-SECONDS = 600 if LONG else 60
+SECONDS = 600 if LONG else 30
 WARM_UP = 20
 
 # The deed, and what state and last error say of it. A host that ends is started again until it is given up.
