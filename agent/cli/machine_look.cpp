@@ -145,7 +145,7 @@ void look_at_gpio(const fs::path& root, std::vector<ProposedInput>& out) {
         input.found.push_back(name_of(chip));
     if (input.found.empty()) return;
     input.advice = {"what is connected to which line, only you know: gpioinfo lists them",
-                    "the service sees no device until it is told so: see the plugin's README"};
+                    "the service sees no device until that is opened to it: apt install holdfast-bus-gpio"};
     input.options = {"lines = { door = \"" + input.found.front() +
                      ":17 edges active-low pull-up debounce=20ms\" }"};
     input.incomplete = true;
@@ -177,7 +177,8 @@ void look_at_i2c(const fs::path& root, std::vector<ProposedInput>& out) {
         input.found.insert(input.found.end(), chips.begin(), chips.end());
         input.advice = {
             "which chip is there, only you know: i2cdetect -y " + number + " lists the addresses that answer",
-            "what a driver has in use, hwmon or iio reads"};
+            "what a driver has in use, hwmon or iio reads",
+            "the service sees no device until that is opened to it: apt install holdfast-bus-i2c"};
         input.options = {"chip = \"bme280\"", "bus = \"" + number + "\"", "address = \"0x76\""};
         input.incomplete = true;
         out.push_back(std::move(input));

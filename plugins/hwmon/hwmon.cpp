@@ -38,8 +38,8 @@ void Hwmon::look_for_devices() {
         layout_ = read_layout(files_, selection_);
     if (!layout_.sensors.empty()) return;
     if (layout_.devices.empty())
-        plugin::fail(ENODEV, "there is no chip below " + files_.path({"/sys/class/hwmon"}) +
-                                 " and no zone below " + files_.path({"/sys/class/thermal"}) +
+        plugin::fail(ENODEV, "there is no chip below " + files_.name_of({"/sys/class/hwmon"}) +
+                                 " and no zone below " + files_.name_of({"/sys/class/thermal"}) +
                                  ": is the driver loaded?");
     plugin::fail(ENODEV, "`chips` and `sensors` select no sensor of " + layout_.devices);
 }

@@ -75,8 +75,8 @@ int System::sample() {
     read_sources();
     tell_trouble();
     if (values_.reading().empty())
-        plugin::fail(ENODATA, "none of what `collect` names is there below " + files_.path({"/proc"}) +
-                                  " and " + files_.path({"/sys"}));
+        plugin::fail(ENODATA, "none of what `collect` names is there below " + files_.name_of({"/proc"}) +
+                                  " and " + files_.name_of({"/sys"}));
     host_.emit(values_.reading());
     return 0;
 }

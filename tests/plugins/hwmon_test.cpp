@@ -257,7 +257,9 @@ TEST(Hwmon, IsGoneWithTheLastChipAndComesBack) {
     input.sample();
     board.remove("sys/class");
     EXPECT_EQ(input.host().sample(), -ENODEV);
-    EXPECT_TRUE(input.host().has_error(board.path().string() + "/sys/class/hwmon"));
+    EXPECT_TRUE(input.host().has_error("no chip below " + board.path().string() + "/sys/class/hwmon and no zone below " +
+                                       board.path().string() + "/sys/class/thermal"))
+        << input.host().errors.back();
     board.overlay("odroid-xu3");
     EXPECT_EQ(input.sample().size(), 21U);
 }

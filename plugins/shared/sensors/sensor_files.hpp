@@ -23,6 +23,8 @@ class SensorFiles {
     bool is_live() const { return root_.empty(); }
     // The parts joined, with the root before them; valid until the next call of any function here.
     const std::string& path(Parts parts);
+    // The same to keep, as a text that names two of them has to.
+    std::string name_of(Parts parts) { return path(parts); }
     // The whole file; none when it can't be opened or read: error() says why, as errno does.
     std::optional<std::string_view> read(Parts parts);
     // The same without white space at the end: a file of one value.
