@@ -14,7 +14,7 @@ emulate "$arch" || skip "programs of $arch can't run here"
 
 depends=$(dpkg-deb -f "$agent" Depends)
 cached_root "foreign-$arch" "$depends" --variant=minbase --architectures="$arch" --skip=cleanup/apt \
-    --include=ca-certificates,systemd,procps,jq,mosquitto,mosquitto-clients,openssl,python3-minimal \
+    --include=ca-certificates,systemd,procps,jq,mosquitto,mosquitto-clients,openssl,python3 \
     --customize-hook="copy-in $agent /srv" \
     --customize-hook="chroot \"\$1\" apt-get -qq -y --download-only install /srv/$(basename "$agent")" \
     --customize-hook="rm \"\$1/srv/$(basename "$agent")\""
