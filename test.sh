@@ -198,7 +198,7 @@ if build build/debian end_to_end -DHOLDFAST_TESTS=ON -DCMAKE_BUILD_TYPE=RelWithD
     run_ctest build/debian -j$((2 * $(nproc) + 1)) -L e2e
 fi
 
-# Its tests wait most of the time.
+# Its tests keep one processor busy at most.
 rm -f build/package.counts
 aside package package
 

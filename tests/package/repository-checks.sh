@@ -13,7 +13,7 @@ update() {
         -o APT::Update::Error-Mode=any update
 }
 installed() { dpkg-query -W -f '${Version}' "$1"; }
-publish() { cp -a /srv/work/latest/. /srv/work/www/; }
+publish() { cp -a /srv/made/latest/. /srv/made/www/; }
 /usr/lib/apt/apt-helper -q download-file "$uri/holdfast-archive-keyring.deb" /tmp/keyring.deb
 
 files >/tmp/files-before

@@ -229,7 +229,7 @@ cached_root repository "$depends" --variant=minbase --include=ca-certificates,sy
     --customize-hook="rm \"\$1/srv/$(basename "$agent")\""
 mkdir "$work/stage"
 cp "$here/checks.sh" "$here/repository-checks.sh" "$work/stage/"
-counts=$(in_root "$root" "$work/stage:/srv/stage" "$work:/srv/work" -- bash /srv/stage/repository-checks.sh "$uri" "$version" | tee >(cat >&2) | tail -n 1)
+counts=$(in_root "$root" "$work/stage:/srv/stage" "$work:/srv/made" -- bash /srv/stage/repository-checks.sh "$uri" "$version" | tee >(cat >&2) | tail -n 1)
 [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]] || { echo "the checks in the Debian did not end"; exit 1; }
 passed=$((passed + BASH_REMATCH[1]))
 failed=$((failed + BASH_REMATCH[2]))

@@ -37,7 +37,7 @@ make_probes() {
     local directory
     for directory in /usr/probe /etc/probe /var/lib/probe /etc/holdfast/probe; do mkdir -m 1777 $directory; done
     chmod 711 /root
-    for directory in /home/probe /root/probe /run/user/probe /tmp/probe /var/tmp/probe /dev/probe; do mkdir -p $directory; done
+    for directory in /home/probe ~root/probe /run/user/probe /tmp/probe /var/tmp/probe /dev/probe; do mkdir -p $directory; done
     mkdir -p /usr/lib/modules/probe  # a container has none
     # Where the control group of systemd itself is, a container may make others.
     local group
@@ -45,7 +45,7 @@ make_probes() {
     mkdir -p "$group/probe" && chmod 777 "$group/probe" && echo "$group/probe" >/srv/probe-cgroup
 }
 remove_probes() {
-    rm -rf /usr/probe /etc/probe /var/lib/probe /etc/holdfast/probe /home/probe /root/probe /run/user/probe /tmp/probe \
+    rm -rf /usr/probe /etc/probe /var/lib/probe /etc/holdfast/probe /home/probe ~root/probe /run/user/probe /tmp/probe \
         /var/tmp/probe /dev/probe /usr/lib/modules/probe $state/probe.txt /srv/control /dev/shm/holdfast-probe
     rmdir "$(cat /srv/probe-cgroup)"/below "$(cat /srv/probe-cgroup)" 2>/dev/null
     rm -f /srv/probe-cgroup
