@@ -131,7 +131,7 @@ int check_online(const Config& config, const Arguments& arguments) {
 }  // namespace
 
 int check(const Arguments& arguments) {
-    const LoadedConfig loaded = load_and_report(arguments.places);
+    const LoadedConfig loaded = load_and_check(arguments.places);
     if (!loaded.config) return wrong_config;
     const Config& config = *loaded.config;
     std::string text =

@@ -199,13 +199,17 @@ int main_command(int argc, char** argv) {
 
 }  // namespace
 
-LoadedConfig load_and_report(const Places& places) {
-    LoadedConfig loaded = load_config(places.files_to_load(), [&](const std::string& name) {
-        return describe_plugin(places.inputs, name);
-    });
+LoadedConfig load_and_report(const Places& places, const CheckOptions& check) {
+    LoadedConfig loaded = load_config(
+        places.files_to_load(), [&](const std::string& name) { return describe_plugin(places.inputs, name); },
+        check);
     for (const ConfigProblem& problem : loaded.problems)
         std::fprintf(stderr, "%s\n", to_string(problem).c_str());
     return loaded;
+}
+
+LoadedConfig load_and_check(const Places& places) {
+    return load_and_report(places, [&](const InputConfig& input) { return check_options(places.inputs, input); });
 }
 
 bool print(std::string_view text) {

@@ -250,6 +250,20 @@ class ContractTest {
             say(finding);
     }
 
+    // Whether it can be asked of these options, which `trial` opened it with, and does not refuse what it opens with.
+    std::string fault_of_check(const frame::Configure& configuration, const PluginTrial& trial) {
+        const auto asked =
+            PluginTrial::start(environment_, name_, memory_limit_, frame::Check{configuration});
+        if (!asked) return asked.error().text;
+        const auto& refused = (*asked)->open_failure();
+        if (!(*asked)->follow(call_limit, [&] { return (*asked)->opened() || refused; }))
+            return "check did not return within 10 s";
+        if (!(*asked)->disaster().empty()) return "check: " + (*asked)->disaster();
+        if (refused && !trial.rounds().empty() && trial.rounds().front().open_code >= 0)
+            return "check refuses what open takes: " + refused->text;
+        return {};
+    }
+
     void try_unusual_options() {
         std::size_t tried = 0;
         std::string faults;
@@ -261,7 +275,8 @@ class ContractTest {
                 const auto trial = exercise(configuration, 2, call_limit);
                 if (!trial) return;
                 ++tried;
-                const std::string fault = fault_of(*trial);
+                std::string fault = fault_of(*trial);
+                if (fault.empty()) fault = fault_of_check(configuration, *trial);
                 if (fault.empty()) continue;
                 faults += (faults.empty() ? "" : "; ") + option.key + " = " + shown(value) + ": " + fault;
                 break;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "model/batch.hpp"
 #include "model/plugin_info.hpp"
 
@@ -125,6 +127,9 @@ struct InputConfig {
     Bytes memory_limit = mebibytes(32);
     bool operator==(const InputConfig&) const = default;
 };
+
+// Asks the plugin of an input, all else of which is sound, whether its options are: fails with why not.
+using CheckOptions = std::function<Result<void>(const InputConfig& input)>;
 
 struct Config {
     AgentConfig agent;

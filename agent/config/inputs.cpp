@@ -14,10 +14,12 @@ constexpr Micros longest_interval = 24h * 366;
 
 class InputReader {
   public:
-    InputReader(const Tags& agent_tags, const DescribePlugin& describe, Report& report)
-        : agent_tags_(agent_tags), describe_(describe), report_(report) {}
+    InputReader(const Tags& agent_tags, const DescribePlugin& describe, const CheckOptions& check,
+                Report& report)
+        : agent_tags_(agent_tags), describe_(describe), check_(check), report_(report) {}
 
     InputConfig read(Section& section) {
+        const std::size_t problems_before = report_.count();
         InputConfig input;
         section.require({"name", "plugin"});
         input.name = section.text("name", check_name, {});
@@ -39,6 +41,7 @@ class InputReader {
         if (const PluginInfo* const plugin = described(section, input.plugin))
             input.options =
                 read_options(*plugin, options, {section.where("options"), section.where("plugin")}, report_);
+        if (check_ && report_.count() == problems_before) ask_plugin(section, input, options);
         return input;
     }
 
@@ -73,8 +76,19 @@ class InputReader {
         return nullptr;
     }
 
+    // What the plugin says begins with the key of the option that it means, when it means one.
+    void ask_plugin(Section& section, const InputConfig& input, const Table* options) {
+        const auto sound = check_(input);
+        if (sound) return;
+        const std::string& text = sound.error().text;
+        const Entry* const option =
+            options == nullptr ? nullptr : find(*options, std::string_view(text).substr(0, text.find_first_of(":.")));
+        report_.add(option == nullptr ? section.where("options") : option->where, text);
+    }
+
     const Tags& agent_tags_;
     const DescribePlugin& describe_;
+    const CheckOptions& check_;
     Report& report_;
     std::map<std::string, Position> names_;
     std::map<std::string, Result<PluginInfo>> plugins_;
@@ -83,8 +97,8 @@ class InputReader {
 }  // namespace
 
 std::vector<InputConfig> read_inputs(std::vector<Section> entries, const Tags& agent_tags,
-                                     const DescribePlugin& describe, Report& report) {
-    InputReader reader(agent_tags, describe, report);
+                                     const DescribePlugin& describe, const CheckOptions& check, Report& report) {
+    InputReader reader(agent_tags, describe, check, report);
     std::vector<InputConfig> inputs;
     inputs.reserve(entries.size());
     for (Section& entry : entries)

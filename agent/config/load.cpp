@@ -48,12 +48,12 @@ class Loader {
             report_.add(table.error().where, std::move(table.error().text));
     }
 
-    LoadedConfig finish(const DescribePlugin& describe) && {
+    LoadedConfig finish(const DescribePlugin& describe, const CheckOptions& check) && {
         LoadedConfig out;
         // A file that can't be read hides what it says; problems found in the rest would be guesses.
         if (report_.clean()) {
             config::expand_variables(root_, report_);
-            Config config = config::read_config(root_, report_, describe);
+            Config config = config::read_config(root_, report_, describe, check);
             if (report_.clean()) out.config = std::move(config);
         }
         out.problems = std::move(report_).sorted();
@@ -68,14 +68,16 @@ class Loader {
 
 }  // namespace
 
-LoadedConfig load_config(const std::vector<fs::path>& files, const DescribePlugin& describe) {
+LoadedConfig load_config(const std::vector<fs::path>& files, const DescribePlugin& describe,
+                         const CheckOptions& check) {
     Loader loader(files);
     for (const fs::path& file : files)
         loader.add(config::read_config_file(file));
-    return std::move(loader).finish(describe);
+    return std::move(loader).finish(describe, check);
 }
 
-LoadedConfig load_config_texts(const std::vector<ConfigText>& texts, const DescribePlugin& describe) {
+LoadedConfig load_config_texts(const std::vector<ConfigText>& texts, const DescribePlugin& describe,
+                               const CheckOptions& check) {
     std::vector<fs::path> files;
     files.reserve(texts.size());
     for (const ConfigText& text : texts)
@@ -83,7 +85,7 @@ LoadedConfig load_config_texts(const std::vector<ConfigText>& texts, const Descr
     Loader loader(std::move(files));
     for (const ConfigText& text : texts)
         loader.add(text.text);
-    return std::move(loader).finish(describe);
+    return std::move(loader).finish(describe, check);
 }
 
 std::vector<fs::path> default_config_files(const fs::path& root) {

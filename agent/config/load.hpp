@@ -31,15 +31,17 @@ struct LoadedConfig {
 
 // Reads the files in order, each merged over those before: tables merge, a scalar in a later file wins,
 // [[input]] entries add up. Never touches the network. `describe` is asked once for each plugin that is
-// named.
-LoadedConfig load_config(const std::vector<std::filesystem::path>& files, const DescribePlugin& describe);
+// named; `check`, where there is one, for each input.
+LoadedConfig load_config(const std::vector<std::filesystem::path>& files, const DescribePlugin& describe,
+                         const CheckOptions& check = {});
 
 // The same from texts at hand: tests and fuzzers. Relative paths in them are looked for beside `file`.
 struct ConfigText {
     std::filesystem::path file;
     std::string text;
 };
-LoadedConfig load_config_texts(const std::vector<ConfigText>& texts, const DescribePlugin& describe);
+LoadedConfig load_config_texts(const std::vector<ConfigText>& texts, const DescribePlugin& describe,
+                               const CheckOptions& check = {});
 
 // /etc/holdfast/holdfast.toml (also when it is absent, which is then a problem) and
 // /etc/holdfast/conf.d/*.toml in name order, below `root` (tests; else "/").

@@ -19,6 +19,7 @@ class Report {
     void add(Position where,
              std::string text);  // control characters in it are shown as spaces: it is one line
     bool clean() const { return problems_.empty(); }
+    std::size_t count() const { return problems_.size(); }
     std::vector<ConfigProblem> sorted() &&;  // by file, line and column
 
     const std::filesystem::path& file(Position where) const;

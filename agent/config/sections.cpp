@@ -85,7 +85,7 @@ BatchConfig read_batch(Section section) {
 
 }  // namespace
 
-Config read_config(const Table& root, Report& report, const DescribePlugin& describe) {
+Config read_config(const Table& root, Report& report, const DescribePlugin& describe, const CheckOptions& check) {
     Section top(report, &root, {}, "at the top level");
     Config config;
     config.agent = read_agent(top.section("agent", "in [agent]"));
@@ -93,7 +93,8 @@ Config read_config(const Table& root, Report& report, const DescribePlugin& desc
     config.broker = read_broker(broker, config.agent);
     config.buffer = read_buffer(top.section("buffer", "in [buffer]"));
     config.batch = read_batch(top.section("batch", "in [batch]"));
-    config.inputs = read_inputs(top.sections("input", "in [[input]]"), config.agent.tags, describe, report);
+    config.inputs =
+        read_inputs(top.sections("input", "in [[input]]"), config.agent.tags, describe, check, report);
     top.finish();
     if (config.broker.expire_messages)
         config.broker.message_expiry = static_cast<std::uint32_t>(

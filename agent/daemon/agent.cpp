@@ -209,11 +209,21 @@ Result<void> Agent::fit_running_topic(const std::vector<InputConfig>& inputs) co
     return {};
 }
 
+// Of what is new or has changed: what runs, or was wrong from the start, is no reason against the rest. A plugin that
+// hangs takes 5 s to be found out, and there may be many: they must not starve the watchdog.
+Result<void> Agent::check_changed(const InputConfig& input) const {
+    const auto& known = config_.inputs;
+    if (std::find(known.begin(), known.end(), input) != known.end()) return {};
+    if (watchdog_) systemd::feed_watchdog();
+    return check_options(places_.inputs, input);
+}
+
 void Agent::reload() {
     systemd::notify_reloading();
-    LoadedConfig loaded = load_config(places_.files_to_load(), [this](const std::string& name) {
-        return describe_plugin(places_.inputs, name);
-    });
+    LoadedConfig loaded = load_config(
+        places_.files_to_load(),
+        [this](const std::string& name) { return describe_plugin(places_.inputs, name); },
+        [this](const InputConfig& input) { return check_changed(input); });
     for (const ConfigProblem& problem : loaded.problems)
         log_.error(to_string(problem));
     if (!loaded.config) {

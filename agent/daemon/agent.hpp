@@ -56,6 +56,7 @@ class Agent final : public ReadingSink {
     void keep_house();
     bool threads_progress() const;
     Result<void> fit_running_topic(const std::vector<InputConfig>& inputs) const;
+    Result<void> check_changed(const InputConfig& input) const;
     void reload();
     void stop();
     AgentStatus status() const;

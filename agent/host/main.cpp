@@ -2,6 +2,8 @@
 // in. Started by the agent, with a socket to it as descriptor 3; of no use by
 // hand.
 
+#include <errno.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -9,6 +11,7 @@
 
 #include "host/confine.hpp"
 #include "host/exercise.hpp"
+#include "host/plugin_call.hpp"
 #include "host/plugin_library.hpp"
 #include "host/runner.hpp"
 
@@ -41,6 +44,18 @@ void answer_exercise(Outlet& outlet, frame::Exercise request) {
     Exercise(**plugin, services, outlet).run(request.rounds, request.samples);
 }
 
+// What is no wrong option is not complained of: open may find it otherwise.
+void answer_check(Outlet& outlet, frame::Check request) {
+    const auto plugin = load_plugin(request.configuration.plugin_path);
+    if (!plugin) return refuse(outlet, plugin.error());
+    const SystemClock clock;
+    Services services(outlet, clock, std::move(request.configuration));
+    const std::int32_t code =
+        can_check(**plugin) ? call_counted(services, [&] { return (*plugin)->check(&services.table()); }) : 0;
+    if (code == -EINVAL) return outlet.send(open_failed(services, code));
+    outlet.send(frame::Opened{});
+}
+
 int serve() {
     Outlet outlet{UniqueFd(socket_fd)};
     auto request = frame::decode_to_host(outlet.receive());
@@ -49,6 +64,8 @@ int serve() {
         answer_describe(outlet, *describe);
     else if (auto* exercise = std::get_if<frame::Exercise>(&*request))
         answer_exercise(outlet, std::move(*exercise));
+    else if (auto* check = std::get_if<frame::Check>(&*request))
+        answer_check(outlet, std::move(*check));
     else
         answer_configure(outlet, std::get<frame::Configure>(*std::move(request)));
     return EXIT_SUCCESS;

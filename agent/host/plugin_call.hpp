@@ -2,11 +2,15 @@
 #pragma once
 
 #include <errno.h>
+#include <string.h>
 
 #include <cstdint>
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
+
+#include "host/services.hpp"
 
 namespace holdfast::host {
 
@@ -30,6 +34,29 @@ CallResult call_fenced(Call function) {
     } catch (...) {
         return {-EIO, "threw an exception of an unknown type"};
     }
+}
+
+inline bool is_failure(std::int32_t code) {
+    return code < 0 && code != -EAGAIN;
+}
+
+// The same; a failure that the plugin said nothing of is counted for it.
+template <typename Call>
+std::int32_t call_counted(Services& services, Call function) {
+    const std::uint64_t errors_before = services.errors();
+    CallResult result = call_fenced(function);
+    const auto refusal = services.take_refusal();
+    if (!is_failure(result.code) || services.errors() != errors_before) return result.code;
+    // A plugin that passes on why the host refused its reading says no more than the errno.
+    if (result.text.empty() && refusal && refusal->code == result.code) result.text = refusal->why;
+    services.count_error(-result.code, result.text.empty() ? ::strerror(-result.code) : result.text);
+    return result.code;
+}
+
+// What the daemon is told when open or check gave `code`, a failure.
+inline frame::OpenFailed open_failed(Services& services, std::int32_t code) {
+    auto errors = services.take_errors();
+    return {-code, code == -EINVAL, errors ? std::move(errors->text) : ::strerror(-code)};
 }
 
 }  // namespace holdfast::host

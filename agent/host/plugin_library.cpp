@@ -1,6 +1,7 @@
 #include "host/plugin_library.hpp"
 
 #include <dlfcn.h>
+#include <stddef.h>
 
 #include <string_view>
 
@@ -8,6 +9,9 @@
 
 namespace holdfast::host {
 namespace {
+
+// Of a plugin that was built when ABI 1 was new.
+constexpr std::size_t first_descriptor_size = offsetof(holdfast_plugin, check);
 
 Error no_plugin(const std::string& path, std::string_view why) {
     return {Error::Kind::config, path + " is not a usable plugin: " + std::string(why)};
@@ -24,9 +28,9 @@ Result<void> check(const holdfast_plugin* plugin, const std::string& path) {
         return no_plugin(path, "it was built for ABI " + std::to_string(plugin->abi) +
                                    ", this agent has ABI " + std::to_string(HOLDFAST_PLUGIN_ABI) +
                                    ": rebuild it");
-    if (plugin->size < sizeof(holdfast_plugin))
+    if (plugin->size < first_descriptor_size)
         return no_plugin(path, "its descriptor is " + std::to_string(plugin->size) + " bytes, ABI 1 has " +
-                                   std::to_string(sizeof(holdfast_plugin)));
+                                   std::to_string(first_descriptor_size));
     if (plugin->name == nullptr || plugin->name[0] == '\0')
         return no_plugin(path, "its descriptor has no name");
     if (plugin->open == nullptr || plugin->close == nullptr)
@@ -66,6 +70,10 @@ OptionInfo describe(const holdfast_option& option) {
 }
 
 }  // namespace
+
+bool can_check(const holdfast_plugin& plugin) {
+    return plugin.size >= first_descriptor_size + sizeof plugin.check && plugin.check != nullptr;
+}
 
 Result<const holdfast_plugin*> load_plugin(const std::string& path) {
     void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -15,6 +15,9 @@ namespace holdfast::host {
 // is no plugin or one of another ABI, with retry when it could not be loaded.
 Result<const holdfast_plugin*> load_plugin(const std::string& path);
 
+// Whether it has a function that looks at options alone: ask before `check` is used, a plugin may be older.
+bool can_check(const holdfast_plugin& plugin);
+
 PluginInfo describe(const holdfast_plugin& plugin);
 
 }  // namespace holdfast::host

@@ -4,7 +4,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -28,10 +27,6 @@ constexpr std::size_t own_descriptors = 2;
 timespec to_timespec(Micros time) {
     const auto us = std::max<std::int64_t>(time.count(), 0);
     return {static_cast<time_t>(us / 1'000'000), static_cast<long>(us % 1'000'000 * 1'000)};
-}
-
-bool is_failure(std::int32_t code) {
-    return code < 0 && code != -EAGAIN;
 }
 
 }  // namespace
@@ -69,25 +64,10 @@ void Runner::end() {
     if (state_ == State::running) close();
 }
 
-template <typename Call>
-std::int32_t Runner::call(Call function) {
-    const std::uint64_t errors_before = services_.errors();
-    CallResult result = call_fenced(function);
-    const auto refusal = services_.take_refusal();
-    if (!is_failure(result.code) || services_.errors() != errors_before) return result.code;
-    // A plugin that passes on why the host refused its reading says no more than the errno.
-    if (result.text.empty() && refusal && refusal->code == result.code) result.text = refusal->why;
-    services_.count_error(-result.code, result.text.empty() ? ::strerror(-result.code) : result.text);
-    return result.code;
-}
-
 void Runner::open() {
-    const std::int32_t code = call([&] { return plugin_.open(&services_.table(), &instance_); });
-    if (code < 0) {
-        auto errors = services_.take_errors();
-        return outlet_.send(
-            frame::OpenFailed{-code, code == -EINVAL, errors ? errors->text : ::strerror(-code)});
-    }
+    const std::int32_t code =
+        call_counted(services_, [&] { return plugin_.open(&services_.table(), &instance_); });
+    if (code < 0) return outlet_.send(open_failed(services_, code));
     state_ = State::running;
     schedule_ = Schedule(interval_, clock_.now());
     if (plugin_.sample == nullptr) {
@@ -98,7 +78,7 @@ void Runner::open() {
 }
 
 void Runner::close() {
-    call([&] {
+    call_counted(services_, [&] {
         plugin_.close(instance_);
         return 0;
     });
@@ -108,7 +88,7 @@ void Runner::close() {
 
 void Runner::sample(MonoTime now) {
     schedule_.begin_call(now);
-    const std::int32_t code = call([&] { return plugin_.sample(instance_); });
+    const std::int32_t code = call_counted(services_, [&] { return plugin_.sample(instance_); });
     if (!end_call(code)) return;
     schedule_.end_sample(is_failure(code) ? Schedule::Outcome::failed : Schedule::Outcome::well,
                          clock_.now());
@@ -122,7 +102,7 @@ void Runner::sample(MonoTime now) {
 void Runner::ready(const pollfd& event, MonoTime now) {
     schedule_.begin_call(now);
     const auto events = static_cast<std::uint32_t>(event.revents);
-    const std::int32_t code = call([&] { return plugin_.ready(instance_, event.fd, events); });
+    const std::int32_t code = call_counted(services_, [&] { return plugin_.ready(instance_, event.fd, events); });
     if (!end_call(code)) return;
     if (plugin_.sample != nullptr) schedule_.end_event();
     if (is_failure(code))

@@ -25,10 +25,6 @@ class Runner {
   private:
     enum class State { running, gone, ended };
 
-    // One call into the plugin: 0 or a negative errno. What it throws becomes an
-    // errno, and every failure is counted once.
-    template <typename Call>
-    std::int32_t call(Call function);
     void open();
     void close();
     void sample(MonoTime now);

@@ -114,6 +114,12 @@ HostProcess::Received HostProcess::receive(std::string& buffer) const {
     return {Receipt::end, {}};
 }
 
+frame::Configure configure_frame(const InputEnvironment& environment, const InputConfig& input,
+                                 const std::filesystem::path& plugin) {
+    return {plugin.string(), environment.sensor_root.string(), input.interval.count(), input.options,
+            environment.trial};
+}
+
 std::optional<int> wait_for(pid_t pid, int limit_ms) {
     int status = 0;
     // By its number: glibc 2.36 declares pidfd_open() for C only.

@@ -12,6 +12,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "input/inputs.hpp"
 #include "model/frame.hpp"
 
 namespace holdfast {
@@ -41,6 +42,10 @@ class HostProcess {
     pid_t pid_;
     UniqueFd socket_;
 };
+
+// What a host is told of an input whose plugin lies at `plugin`.
+frame::Configure configure_frame(const InputEnvironment& environment, const InputConfig& input,
+                                 const std::filesystem::path& plugin);
 
 // Waits for a child to end, at most until `limit_ms` are over; its wait status when it did, it is reaped
 // then.

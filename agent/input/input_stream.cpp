@@ -100,10 +100,8 @@ void InputStream::start() {
 Result<void> InputStream::launch() {
     auto plugin = find_plugin(context_.environment.plugin_directory, config_.plugin);
     if (!plugin) return plugin.error();
-    frame::Configure configure{plugin->string(), context_.environment.sensor_root.string(),
-                               config_.interval.count(), config_.options, context_.environment.trial};
     auto host = HostProcess::start(context_.environment.host_program, config_.name, config_.memory_limit,
-                                   std::move(configure));
+                                   configure_frame(context_.environment, config_, *plugin));
     if (!host) return host.error();
     host_ = *std::move(host);
     reader_ = ReadingReader();

@@ -92,6 +92,10 @@ struct Encoder {
         wire::put_varint(out, f.samples);
         put_configuration(f.configuration);
     }
+    void operator()(const Check& f) {
+        wire::put_byte(out, tag_check);
+        put_configuration(f.configuration);
+    }
     void put_configuration(const Configure& f) {
         wire::put_text(out, f.plugin_path);
         wire::put_text(out, f.sensor_root);

@@ -44,14 +44,18 @@ struct Exercise {
     std::uint32_t rounds = 1;
     std::uint32_t samples = 1;  // a round
 };
-using ToHost = std::variant<Describe, Configure, Exercise>;
+// Are the options sound, as far as the plugin can tell without its device? The host exits after its answer.
+struct Check {
+    Configure configuration;
+};
+using ToHost = std::variant<Describe, Configure, Exercise, Check>;
 
 // --- host to daemon
 // Answer to Describe; the host then exits.
 struct Description {
     PluginInfo plugin;
 };
-// The plugin is open; the first sample follows.
+// The plugin is open; the first sample follows. Or: its options are sound.
 struct Opened {};
 // Records of the host's one stream of readings (reading_stream.hpp), which runs on from frame to frame. Times
 // are on the boot clock. The view points into the decoded frame.
@@ -72,7 +76,7 @@ struct Missed {
 // The plugin's device went away, as the Failed before it says, and the plugin is closed; the host exits after
 // it.
 struct Gone {};
-// open failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this
+// open, or check, failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this
 // ABI.
 struct OpenFailed {
     std::int32_t code = 0;

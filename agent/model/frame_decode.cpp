@@ -155,6 +155,11 @@ Result<ToHost> decode_to_host(std::string_view bytes) {
             if (!get_configuration(in, frame.configuration) || !in.ok() || !in.empty()) return damaged();
             return ToHost(std::move(frame));
         }
+        case tag_check: {
+            Check frame;
+            if (!get_configuration(in, frame.configuration) || !in.ok() || !in.empty()) return damaged();
+            return ToHost(std::move(frame));
+        }
         default:
             return damaged();
     }

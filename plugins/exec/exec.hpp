@@ -22,6 +22,7 @@ namespace exec_input {
 class Exec {
   public:
     explicit Exec(holdfast::plugin::Host host);
+    static void check(holdfast::plugin::Host host) { Exec{host}; }
     int sample();
     void ready(int fd, std::uint32_t events);
 

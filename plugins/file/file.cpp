@@ -54,6 +54,11 @@ File::File(plugin::Host host, Clock clock)
     follower_.emplace(host, std::move(settings), readings_, clock);
 }
 
+void File::check(plugin::Host host) {
+    checked_path(host, "path");
+    if (!host.text("position_file").empty()) checked_path(host, "position_file");
+}
+
 int File::sample() {
     if (!follower_) {
         read_whole();

@@ -16,6 +16,7 @@ class File {
   public:
     // Throws EINVAL when a path does not begin with '/'.
     explicit File(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
+    static void check(holdfast::plugin::Host host);
     int sample();
     void ready(int fd, std::uint32_t events);
 

@@ -38,12 +38,22 @@ auto of_line(const std::string& name, Call call) {
     }
 }
 
-LineSpec spec_of(const std::string& name, const std::string& text) {
-    try {
-        return parse_line_spec(text);
-    } catch (const plugin_text::SpecError& error) {
-        plugin::fail(EINVAL, place_of(name) + ": " + error.what());
+// What the options name. Throws EINVAL with all that is wrong.
+std::vector<std::pair<std::string, LineSpec>> read_lines(const plugin::Host& host) {
+    std::vector<std::pair<std::string, LineSpec>> lines;
+    std::string mistakes;
+    for (const auto& [name, text] : host.map("lines")) {
+        try {
+            lines.emplace_back(name, parse_line_spec(text));
+        } catch (const plugin_text::SpecError& error) {
+            mistakes += (mistakes.empty() ? "" : "; ") + place_of(name) + ": " + error.what();
+        }
     }
+    if (!mistakes.empty()) plugin::fail(EINVAL, mistakes);
+    if (lines.empty()) plugin::fail(EINVAL, "lines: names no line, as { door = \"gpiochip0:17\" } would");
+    if (lines.size() > most_lines)
+        plugin::fail(EINVAL, "lines: names more than 64 lines: give the rest to another input");
+    return lines;
 }
 
 double seconds_in(const std::string& unit) {
@@ -54,7 +64,11 @@ double seconds_in(const std::string& unit) {
 
 Gpio::Gpio(plugin::Host host, device::Control control, plugin::Clock clock)
     : host_(host), control_(std::move(control)), clock_(clock) {
-    read_options();
+    for (auto& [name, spec] : read_lines(host)) {
+        inputs_.push_back(std::make_unique<Input>());
+        inputs_.back()->name = std::move(name);
+        inputs_.back()->spec = std::move(spec);
+    }
     take_lines();
     for (const auto& input : inputs_)
         declare(*input);
@@ -67,15 +81,8 @@ Gpio::~Gpio() {
         if (mode_of(input->spec) == Mode::edges) host_.unwatch(input->line->fd());
 }
 
-void Gpio::read_options() {
-    for (const auto& [name, text] : host_.map("lines")) {
-        inputs_.push_back(std::make_unique<Input>());
-        inputs_.back()->name = name;
-        inputs_.back()->spec = spec_of(name, text);
-    }
-    if (inputs_.empty()) plugin::fail(EINVAL, "lines: names no line, as { door = \"gpiochip0:17\" } would");
-    if (inputs_.size() > most_lines)
-        plugin::fail(EINVAL, "lines: names more than 64 lines: give the rest to another input");
+void Gpio::check(plugin::Host host) {
+    read_lines(host);
 }
 
 void Gpio::take_lines() {

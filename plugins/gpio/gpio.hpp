@@ -29,6 +29,7 @@ class Gpio {
     Gpio& operator=(const Gpio&) = delete;
     ~Gpio();
 
+    static void check(holdfast::plugin::Host host);
     int sample();
     void ready(int fd, std::uint32_t events);
 
@@ -46,7 +47,6 @@ class Gpio {
         holdfast::plugin::Channel<double> rate{};
     };
 
-    void read_options();
     void take_lines();
     void declare(Input& input);
     void take_edges(Input& input);

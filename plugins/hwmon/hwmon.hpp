@@ -18,6 +18,7 @@ class Hwmon {
   public:
     // Throws EINVAL when a pattern is empty.
     explicit Hwmon(holdfast::plugin::Host host);
+    static void check(holdfast::plugin::Host host) { Hwmon{host}; }
     // Throws ENODEV when there is no sensor that the options select.
     int sample();
 

@@ -32,14 +32,29 @@ std::uint16_t address_of(const ChipKind& kind, const std::string& text) {
     return *address;
 }
 
-}  // namespace
+struct Choice {
+    std::uint16_t address;
+    std::unique_ptr<Chip> chip;
+};
 
-I2c::I2c(plugin::Host host, device::Control control, Pause wait) : host_(host), control_(std::move(control)) {
+// What the options name. Throws EINVAL where they are wrong.
+Choice choose(const plugin::Host& host) {
     const ChipKind& kind = kind_of(host.text("chip"));
     const std::uint16_t address = address_of(kind, host.text("address"));
     if (!host.map("registers").empty() && kind.make != make_registers)
         plugin::fail(EINVAL, "registers: is only for chip = \"registers\"");
-    chip_ = kind.make(host_);
+    return {address, kind.make(host)};
+}
+
+}  // namespace
+
+void I2c::check(plugin::Host host) {
+    choose(host);
+}
+
+I2c::I2c(plugin::Host host, device::Control control, Pause wait) : host_(host), control_(std::move(control)) {
+    auto [address, chip] = choose(host);
+    chip_ = std::move(chip);
     errors_ = host.channel<std::int64_t>("bus_errors");
     bus_.emplace(host.sensor_root(), host.text("bus"), address, control_, std::move(wait));
     chip_->begin(*bus_);

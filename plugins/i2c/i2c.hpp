@@ -20,6 +20,7 @@ class I2c {
     I2c(const I2c&) = delete;
     I2c& operator=(const I2c&) = delete;
 
+    static void check(holdfast::plugin::Host host);
     void sample();
 
   private:

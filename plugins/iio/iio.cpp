@@ -18,6 +18,11 @@ constexpr std::int64_t most_length = 1'000'000;
 BufferOptions read_options(plugin::Host host) {
     BufferOptions options{host.boolean("configure"), host.text("trigger"), host.number("sampling_frequency"),
                           host.integer("buffer_length"), host.integer("watermark")};
+    if (host.text("mode") == "poll") {
+        constexpr const char* in_vain = ": has an effect only with mode = \"buffer\"";
+        if (!options.trigger.empty()) plugin::fail(EINVAL, std::string("trigger") + in_vain);
+        if (options.frequency != 0) plugin::fail(EINVAL, std::string("sampling_frequency") + in_vain);
+    }
     if (!(options.frequency >= 0 && options.frequency <= 1e9))
         plugin::fail(EINVAL, "sampling_frequency: not from 0 to 1e9");
     if (options.length < 1 || options.length > most_length)

@@ -20,6 +20,7 @@ class Simulator {
 
     // Throws EINVAL when an option is out of range.
     explicit Simulator(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
+    static void check(holdfast::plugin::Host host) { Simulator{host}; }
     void sample();
 
   private:

@@ -28,6 +28,28 @@ constexpr Group all_groups[] = {
     {"throttling", make_throttling},
 };
 
+std::unique_ptr<Source> make_source(const std::string& group, const Selection& selection) {
+    const auto found = std::find_if(std::begin(all_groups), std::end(all_groups),
+                                    [&](const Group& known) { return known.name == group; });
+    if (found != std::end(all_groups)) return found->make(selection);
+    std::string known;
+    for (const Group& each : all_groups)
+        known += (known.empty() ? "" : ", ") + std::string(each.name);
+    plugin::fail(EINVAL, "collect: there is no group '" + group + "', only " + known);
+}
+
+// What the options name. Throws EINVAL where they are wrong.
+std::vector<std::unique_ptr<Source>> make_sources(const plugin::Host& host) {
+    std::vector<std::unique_ptr<Source>> sources;
+    const Selection selection(host);
+    for (const std::string& group : host.list("collect"))
+        sources.push_back(make_source(group, selection));
+    if (const auto names = host.list("processes"); !names.empty()) sources.push_back(make_processes(names));
+    if (const auto names = host.list("units"); !names.empty()) sources.push_back(make_units(names));
+    if (sources.empty()) plugin::fail(EINVAL, "collect: names nothing to take");
+    return sources;
+}
+
 }  // namespace
 
 std::span<const Group> groups() {
@@ -40,30 +62,20 @@ Selection::Selection(const plugin::Host& host)
       disks("disks", host.list("disks")) {}
 
 System::System(plugin::Host host, Clock clock)
-    : host_(host), clock_(clock), files_(host.sensor_root()), values_(host), last_us_(clock()) {
-    const Selection selection(host);
-    for (const std::string& group : host.list("collect"))
-        add_group(group, selection);
-    if (const auto names = host.list("processes"); !names.empty()) sources_.push_back(make_processes(names));
-    if (const auto names = host.list("units"); !names.empty()) sources_.push_back(make_units(names));
-    if (sources_.empty()) plugin::fail(EINVAL, "collect: names nothing to take");
+    : host_(host),
+      clock_(clock),
+      files_(host.sensor_root()),
+      values_(host),
+      sources_(make_sources(host)),
+      last_us_(clock()) {
     first_due_us_ = last_us_ + std::min(shortest_base_line_us, host.interval_us());
     values_.clear();
     for (const auto& source : sources_)
         source->sample(files_, 0, values_);
 }
 
-void System::add_group(const std::string& name, const Selection& selection) {
-    const auto found = std::find_if(std::begin(all_groups), std::end(all_groups),
-                                    [&](const Group& known) { return known.name == name; });
-    if (found != std::end(all_groups)) {
-        sources_.push_back(found->make(selection));
-        return;
-    }
-    std::string known;
-    for (const Group& each : all_groups)
-        known += (known.empty() ? "" : ", ") + std::string(each.name);
-    plugin::fail(EINVAL, "collect: there is no group '" + name + "', only " + known);
+void System::check(plugin::Host host) {
+    make_sources(host);
 }
 
 int System::sample() {

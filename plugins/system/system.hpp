@@ -21,10 +21,10 @@ class System {
 
     // Throws EINVAL when `collect` names a group that there is not, or an option what can't be selected.
     explicit System(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
+    static void check(holdfast::plugin::Host host);
     int sample();
 
   private:
-    void add_group(const std::string& name, const Selection& selection);
     void read_sources();
     void tell_trouble();
 

@@ -26,6 +26,7 @@ class W1 {
 
     // Throws EINVAL when `names` has an id that is none, or a name twice, or `retries` is out of range.
     explicit W1(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
+    static void check(holdfast::plugin::Host host) { W1{host}; }
     // Goes on with the round, or begins one. Throws ENODEV when there is no thermometer.
     int sample();
 

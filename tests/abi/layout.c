@@ -89,7 +89,8 @@ AT(holdfast_plugin, open, 48, 32);
 AT(holdfast_plugin, sample, 56, 36);
 AT(holdfast_plugin, ready, 64, 40);
 AT(holdfast_plugin, close, 72, 44);
-SIZE(holdfast_plugin, 80, 48);
+AT(holdfast_plugin, check, 80, 48);
+SIZE(holdfast_plugin, 88, 52);
 
 _Static_assert(HOLDFAST_F64 == 0 && HOLDFAST_I64 == 1 && HOLDFAST_BOOL == 2 && HOLDFAST_STRING == 3, "types");
 _Static_assert(HOLDFAST_OPTION_STRING == 0 && HOLDFAST_OPTION_I64 == 1 && HOLDFAST_OPTION_F64 == 2 &&

@@ -32,6 +32,11 @@ inline LoadedConfig load(std::string text) {
     return load_config_texts({{"test.toml", std::move(text)}}, describe_test_plugin);
 }
 
+// Likewise, with a plugin that is asked.
+inline LoadedConfig load(std::string text, const CheckOptions& check) {
+    return load_config_texts({{"test.toml", std::move(text)}}, describe_test_plugin, check);
+}
+
 inline std::vector<std::string> lines(const LoadedConfig& loaded) {
     std::vector<std::string> out;
     for (const ConfigProblem& problem : loaded.problems)

@@ -76,6 +76,27 @@ class Check(EndToEnd):
         self.assertEqual(done.returncode, 78)
         self.assertRegex(done.stderr, rf"^{agent.config_file}:\d+:\d+: error: .*rate")
 
+    def test_option_that_only_its_plugin_knows_to_be_wrong_is_found(self):
+        wrong = {"name": "door", "plugin": "gpio",
+                 "options": {"lines": {"open": "gpiochip0:17 egdes", "bell": "gpiochip0:18", "gate": "gpiochip0:x debounce=5"}}}
+        agent, done = self.check(self.config(None, self.simulator(), wrong))
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertRegex(done.stderr, rf"^{agent.config_file}:\d+:\d+: error: lines\.open: .*edges.*; lines\.gate: .*\n$")
+        tried = agent.command("test")
+        self.assertEqual((tried.returncode, tried.stderr), (78, done.stderr), "test says the same")
+
+    def test_options_of_each_plugin_are_looked_at_without_its_device(self):
+        for plugin, options, word in (
+                ("i2c", {"chip": "sht3x", "address": "0x99"}, "address"), ("w1", {"retries": 11}, "retries"),
+                ("iio", {"trigger": "t0"}, "trigger"), ("hwmon", {"chips": [""]}, "chips"), ("exec", {"command": [""]}, "command"),
+                ("file", {"path": "here.json"}, "path"), ("system", {"collect": ["cpuu"]}, "collect"),
+                ("simulator", {"channels": 0}, "channels")):
+            with self.subTest(plugin):
+                agent, done = self.check(self.config(None, {"name": "x", "plugin": plugin, "options": options}))
+                self.assertEqual(done.returncode, 78, done.stdout)
+                self.assertRegex(done.stderr, rf"^{agent.config_file}:\d+:\d+: error: {word}: [^\n]+\n$")
+                self.assertNotIn("Invalid argument", done.stderr)
+
     def test_unknown_plugin_is_found(self):
         _, done = self.check(self.config(None, {"name": "x", "plugin": "simulatr"}))
         self.assertEqual(done.returncode, 78)

@@ -98,6 +98,25 @@ class Reload(EndToEnd):
         self.assertEqual(before["inputs"][0]["restarts"], 0)
         agent.wait_status(lambda s: s["buffer"]["readings"] > before["buffer"]["readings"], "further readings")
 
+    def test_sighup_with_an_option_that_its_plugin_refuses_keeps_the_old_one(self):
+        agent = self.make_agent(self.config(None, self.simulator()))
+        agent.wait_status(lambda s: s["buffer"]["readings"] > 0, "a reading")
+        agent.configure(self.config(None, self.simulator(channels=5000)))
+        agent.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "channels: must be from 1 to 4094" in agent.log(), "the problem in the log")
+        before = agent.status()
+        self.assertEqual((before["inputs"][0]["state"], before["inputs"][0]["restarts"]), ("running", 0))
+        agent.wait_status(lambda s: s["buffer"]["readings"] > before["buffer"]["readings"], "further readings")
+
+    def test_sighup_takes_other_inputs_when_one_has_been_wrong_since_the_start(self):
+        """At the start a wrong option costs its own input alone; a reload asks the plugins of new and changed ones only."""
+        wrong = self.simulator("wrong", channels=5000)
+        agent = self.make_agent(self.config(None, wrong))
+        agent.wait_status(lambda s: s["inputs"][0]["state"] == "failed", "the input to fail")
+        agent.configure(self.config(None, wrong, self.simulator("new")))
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_status(lambda s: s["buffer"]["readings"] > 0, "readings of the new one")
+
 
 class Service(EndToEnd):
     def make_service(self, config, **environment):

@@ -72,6 +72,8 @@ class PluginTest(EndToEnd):
             "watch": ("channels and readings", "it has a descriptor watched, but no ready()"),
             "leak_descriptor": ("descriptors are closed", " more are open in the end"),
             "crash_in_close": ("open, sample and close over and over", "killed by SIGABRT in sloppy_close (sloppy.so+0x"),
+            "crash_in_check": ("unusual options", "check: killed by SIGABRT in sloppy_check (sloppy.so+0x"),
+            "hard_to_please": ("unusual options", "check refuses what open takes: divisor: is not to my taste"),
             "divide": ("unusual options", "divisor = 0: killed by SIGABRT in sloppy_open (sloppy.so+0x"),
         }
         if not SANITIZED:

@@ -249,5 +249,44 @@ TEST(DescribePlugin, SaysWhatIsWrongWithAPlugin) {
     }
 }
 
+struct CheckOptions : testing::Test {
+    static Result<void> check(const std::string& deed) { return check_options(test_environment(), rogue_input(deed)); }
+};
+
+TEST_F(CheckOptions, SaysWhatThePluginComplainsOf) {
+    const auto refused = check("refuse_in_check");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, Error::Kind::config);
+    EXPECT_EQ(refused.error().text, "deed: must not be refuse_in_check");
+}
+
+TEST_F(CheckOptions, TakesAnythingElseForNoComplaint) {
+    for (const std::string deed : {"", "absent_in_check", "throw_in_check", "chatter_in_check", "segfault_in_open"}) {
+        const auto sound = check(deed);
+        EXPECT_TRUE(sound) << deed << ": " << sound.error().text;
+    }
+}
+
+TEST_F(CheckOptions, NeverOpensThePlugin) {
+    const TempDir directory;
+    const std::string file = directory / "opened";
+    ASSERT_TRUE(check_options(test_environment(), rogue_input("", file)));
+    EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+TEST_F(CheckOptions, SaysThatThePluginCouldNotBeAsked) {
+    const auto crashed = check("segfault_in_check");
+    ASSERT_FALSE(crashed);
+    EXPECT_EQ(crashed.error().kind, Error::Kind::config);
+    EXPECT_THAT(crashed.error().text, HasSubstr("the plugin rogue could not be asked about these options: "));
+    const auto hung = check("hang_in_check");
+    ASSERT_FALSE(hung);
+    EXPECT_THAT(hung.error().text, HasSubstr("it took more than 5 s"));
+}
+
+TEST_F(CheckOptions, HasNoComplaintOfAPluginThatCannotTell) {
+    EXPECT_TRUE(check_options(test_environment(), counter_input("counter", 1s)));
+}
+
 }  // namespace
 }  // namespace holdfast::test

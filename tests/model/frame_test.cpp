@@ -91,6 +91,16 @@ TEST(FrameToHost, GivesBackExercise) {
     EXPECT_EQ(exercise.configuration.options, all_types());
 }
 
+TEST(FrameToHost, GivesBackCheck) {
+    const auto decoded = decode_to_host(encode(ToHost(Check{{"/p.so", "/root", 1'000'000, all_types(), true}})));
+    ASSERT_TRUE(decoded);
+    const auto& check = std::get<Check>(*decoded);
+    EXPECT_EQ(check.configuration.plugin_path, "/p.so");
+    EXPECT_EQ(check.configuration.sensor_root, "/root");
+    EXPECT_EQ(check.configuration.options, all_types());
+    EXPECT_TRUE(check.configuration.trial);
+}
+
 TEST(FrameFromHost, GivesBackARound) {
     const Round round = from_host(sample_round());
     EXPECT_EQ(round.open_code, -19);

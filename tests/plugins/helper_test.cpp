@@ -35,6 +35,14 @@ struct Refusing {
     void sample() {}
 };
 
+struct Particular {
+    explicit Particular(Host) {}
+    static void check(Host host) {
+        if (host.integer("pin") < 0) fail(EINVAL, "pin: is below 0");
+    }
+    void sample() {}
+};
+
 struct Confused {
     explicit Confused(Host) {}
     void sample() { throw std::logic_error("lost"); }
@@ -51,6 +59,17 @@ TEST(PluginHelper, LeavesOutWhatAClassDoesNotHave) {
     EXPECT_NE(watching.ready, nullptr);
     EXPECT_EQ(sampled.size, sizeof(holdfast_plugin));
     EXPECT_EQ(sampled.abi, HOLDFAST_PLUGIN_ABI);
+}
+
+TEST(PluginHelper, ChecksOptionsWithoutAnInstance) {
+    EXPECT_EQ(sampled.check, nullptr);
+    const holdfast_plugin particular = describe<Particular>("particular", "1", "");
+    TestHost bad(particular, {{"pin", std::int64_t{-1}}});
+    EXPECT_EQ(particular.check(bad.table()), -EINVAL);
+    EXPECT_TRUE(bad.has_error("pin: is below 0"));
+    TestHost good(particular, {{"pin", std::int64_t{1}}});
+    EXPECT_EQ(particular.check(good.table()), 0);
+    EXPECT_FALSE(good.has_error(""));
 }
 
 TEST(PluginHelper, PassesOnTheCodeThatAFunctionReturns) {

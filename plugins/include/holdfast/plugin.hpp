@@ -3,8 +3,10 @@
 // A plugin is a class with a constructor that takes a Host and throws when it can't open, and one or both of
 //     sample()            called once an interval, the first time right after the constructor
 //     ready(fd, events)   called when a watched descriptor is ready
-// Both return void, or an int that is 0 or a negative errno as plugin.h has them. All calls come on one
-// thread. What they throw ends here: a std::system_error becomes its negative errno, anything else -EIO, and
+// Both return void, or an int that is 0 or a negative errno as plugin.h has them. It may have
+//     static check(host)  looks at the options alone, and throws EINVAL when they are wrong; where the constructor
+//                         does not touch the device, to construct one is enough
+// All calls come on one thread. What they throw ends here: a std::system_error becomes its negative errno, anything else -EIO, and
 // what() reaches status and log. fail() is the short way to throw.
 //
 //     HOLDFAST_PLUGIN(Thermometer, "thermometer", "1.0", "Reads one.", options)
@@ -225,6 +227,14 @@ inline std::int32_t report(const holdfast_host* host, int code, const char* text
     return code > 0 ? -code : -EIO;
 }
 
+// That options are wrong is said by the text: "Invalid argument" behind it would tell nobody more.
+inline std::string text_of(const std::system_error& error) {
+    std::string text = error.what();
+    const std::string tail = ": " + error.code().message();
+    if (error.code().value() == EINVAL && text.ends_with(tail)) text.erase(text.size() - tail.size());
+    return text;
+}
+
 template <typename Call>
 std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
     try {
@@ -233,7 +243,7 @@ std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
         else
             return call();
     } catch (const std::system_error& error) {
-        return report(host, error.code().value(), error.what());
+        return report(host, error.code().value(), text_of(error).c_str());
     } catch (const std::exception& error) {
         return report(host, EIO, error.what());
     } catch (...) {
@@ -267,6 +277,10 @@ constexpr holdfast_plugin describe(const char* name, const char* version, const 
         made.ready = [](void* instance, std::int32_t fd, std::uint32_t events) {
             auto& self = *static_cast<Instance*>(instance);
             return detail::guarded(self.host, [&] { return self.plugin.ready(fd, events); });
+        };
+    if constexpr (requires(Host host) { Plugin::check(host); })
+        made.check = [](const holdfast_host* host) {
+            return detail::guarded(host, [&] { Plugin::check(Host(host)); });
         };
     made.close = [](void* instance) { delete static_cast<Instance*>(instance); };
     return made;

@@ -60,7 +60,7 @@ static const struct holdfast_option options[] = {
 
 HOLDFAST_EXPORT const struct holdfast_plugin* holdfast_plugin_entry(void) {
     static const struct holdfast_plugin plugin = {
-        .size = sizeof plugin,
+        .size = offsetof(struct holdfast_plugin, check), /* as one that was built when ABI 1 was new */
         .abi = HOLDFAST_PLUGIN_ABI,
         .name = "counter",
         .version = "1.2.3",

@@ -65,17 +65,18 @@ void close(void* instance) {
 extern "C" HOLDFAST_EXPORT const holdfast_plugin* holdfast_plugin_entry() {
     static const holdfast_option options[] = {
         {sizeof(holdfast_option), HOLDFAST_OPTION_STRING, "path", nullptr, "the FIFO", nullptr}};
-    static const holdfast_plugin plugin{sizeof plugin,
-                                        HOLDFAST_PLUGIN_ABI,
-                                        "listener",
-                                        "1",
-                                        "listens, for tests",
-                                        options,
-                                        1,
-                                        0,
-                                        open,
-                                        nullptr,
-                                        ready,
-                                        close};
+    static const holdfast_plugin plugin{.size = sizeof plugin,
+                                        .abi = HOLDFAST_PLUGIN_ABI,
+                                        .name = "listener",
+                                        .version = "1",
+                                        .summary = "listens, for tests",
+                                        .options = options,
+                                        .option_count = 1,
+                                        .reserved = 0,
+                                        .open = open,
+                                        .sample = nullptr,
+                                        .ready = ready,
+                                        .close = close,
+                                        .check = nullptr};
     return &plugin;
 }

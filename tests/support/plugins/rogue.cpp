@@ -143,6 +143,26 @@ std::int32_t open(const holdfast_host* host, void** instance) {
     return 0;
 }
 
+std::int32_t check(const holdfast_host* host) {
+    const std::string deed = host->option_string(host, "deed");
+    if (deed == "segfault_in_check") segfault();
+    if (deed == "throw_in_check") throw std::runtime_error("no luck");
+    if (deed == "hang_in_check")
+        for (;;)
+            ::pause();
+    if (deed == "absent_in_check") return -ENODEV;
+    if (deed == "chatter_in_check") {
+        host->log(host, HOLDFAST_LOG_INFO, "looks at its options");
+        host->error(host, "is in no mood");
+        declare(host, "n", HOLDFAST_I64);
+    }
+    if (deed == "refuse_in_check") {
+        host->error(host, "deed: must not be refuse_in_check");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 [[gnu::noinline]] std::int32_t sample_badly(Rogue& rogue) {
     const std::string& deed = rogue.deed;
     if (deed == "throw") throw std::runtime_error("out of luck");
@@ -232,17 +252,18 @@ extern "C" HOLDFAST_EXPORT const holdfast_plugin* holdfast_plugin_entry() {
         {sizeof(holdfast_option), HOLDFAST_OPTION_STRING, "path", "", "where to write what was done",
          nullptr},
     };
-    static const holdfast_plugin plugin{sizeof plugin,
-                                        HOLDFAST_PLUGIN_ABI,
-                                        "rogue",
-                                        "1",
-                                        "misbehaves, for tests",
-                                        options,
-                                        2,
-                                        0,
-                                        open,
-                                        sample,
-                                        nullptr,
-                                        close};
+    static const holdfast_plugin plugin{.size = sizeof plugin,
+                                        .abi = HOLDFAST_PLUGIN_ABI,
+                                        .name = "rogue",
+                                        .version = "1",
+                                        .summary = "misbehaves, for tests",
+                                        .options = options,
+                                        .option_count = 2,
+                                        .reserved = 0,
+                                        .open = open,
+                                        .sample = sample,
+                                        .ready = nullptr,
+                                        .close = close,
+                                        .check = check};
     return &plugin;
 }

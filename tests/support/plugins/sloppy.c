@@ -45,6 +45,14 @@ static int eat(void) {
     return had;
 }
 
+static int32_t sloppy_check(const struct holdfast_host* host) {
+    const char* deed = host->option_string(host, "deed");
+    if (strcmp(deed, "crash_in_check") == 0) abort();
+    if (strcmp(deed, "hard_to_please") != 0) return 0;
+    host->error(host, "divisor: is not to my taste");
+    return -EINVAL;
+}
+
 static int32_t sloppy_open(const struct holdfast_host* host, void** instance) {
     const struct holdfast_channel n = {sizeof n, HOLDFAST_I64, "n", ""};
     struct sloppy* sloppy = calloc(1, sizeof *sloppy);
@@ -102,6 +110,7 @@ HOLDFAST_EXPORT const struct holdfast_plugin* holdfast_plugin_entry(void) {
         .open = sloppy_open,
         .sample = sloppy_sample,
         .close = sloppy_close,
+        .check = sloppy_check,
     };
     return &plugin;
 }
