@@ -136,7 +136,7 @@ int check(const Arguments& arguments) {
     const Config& config = *loaded.config;
     std::string text =
         "configuration is valid: agent " + config.agent.id + ", " + std::to_string(config.inputs.size()) +
-        " inputs, " +
+        (config.inputs.size() == 1 ? " input, " : " inputs, ") +
         (config.broker.servers.empty() ? std::string("no server") : config.broker.servers.front().url) + "\n";
     const bool tls = std::any_of(config.broker.servers.begin(), config.broker.servers.end(),
                                  [](const Server& server) { return uses_tls(server.scheme); });

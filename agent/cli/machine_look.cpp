@@ -210,6 +210,24 @@ void look_at_serial_and_can(const fs::path& root, std::vector<ProposedInput>& ou
         if (!input->found.empty()) out.push_back(std::move(*input));
 }
 
+bool is_installed(const std::string& plugin, const Lines& installed) {
+    return std::find(installed.begin(), installed.end(), plugin) != installed.end();
+}
+
+// Temperatures that the board's input has need not come a second time with the machine's own.
+void leave_temperatures_to_hwmon(std::vector<ProposedInput>& inputs, const Lines& installed) {
+    const auto reads = [](const char* plugin) {
+        return [plugin](const ProposedInput& input) { return input.plugin == plugin; };
+    };
+    const auto system = std::find_if(inputs.begin(), inputs.end(), reads("system"));
+    const bool are_read =
+        is_installed("hwmon", installed) && std::any_of(inputs.begin(), inputs.end(), reads("hwmon"));
+    if (system == inputs.end() || !are_read) return;
+    system->options = {
+        R"(collect = ["cpu", "cores", "memory", "load", "disks", "diskio", "network", "wireless", "power", )"
+        R"("uptime", "pressure"])"};
+}
+
 }  // namespace
 
 std::vector<ProposedInput> look_at_machine(const fs::path& root) {
@@ -221,7 +239,8 @@ std::vector<ProposedInput> look_at_machine(const fs::path& root) {
     return inputs;
 }
 
-std::string to_toml(const std::vector<ProposedInput>& inputs, const Lines& installed) {
+std::string to_toml(std::vector<ProposedInput> inputs, const Lines& installed) {
+    leave_temperatures_to_hwmon(inputs, installed);
     std::string out;
     for (const ProposedInput& input : inputs) {
         if (!out.empty()) out += '\n';
@@ -230,7 +249,7 @@ std::string to_toml(const std::vector<ProposedInput>& inputs, const Lines& insta
         for (const std::string& line : input.advice)
             out += "# " + line + "\n";
         if (input.plugin.empty()) continue;
-        const bool known = std::find(installed.begin(), installed.end(), input.plugin) != installed.end();
+        const bool known = is_installed(input.plugin, installed);
         if (!known) out += "# the plugin " + input.plugin + " is not installed\n";
         const std::string start = known && !input.incomplete ? "" : "# ";
         out += start + "[[input]]\n" + start + "name = \"" + input.name + "\"\n" + start + "plugin = \"" +

@@ -24,6 +24,6 @@ std::vector<ProposedInput> look_at_machine(const std::filesystem::path& root);
 
 // A configuration that holds them: those whose plugin is not among `installed`, and those that are
 // incomplete, as comments.
-std::string to_toml(const std::vector<ProposedInput>& inputs, const std::vector<std::string>& installed);
+std::string to_toml(std::vector<ProposedInput> inputs, const std::vector<std::string>& installed);
 
 }  // namespace holdfast::cli

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "base/version.hpp"
 #include "cli/command.hpp"
@@ -164,6 +165,7 @@ int run_command(const Command& command, int argc, char** argv) {
 
     Arguments arguments;
     arguments.places = default_places();
+    std::set<std::string_view> given;
     opterr = 0;
     for (;;) {
         int index = 0;
@@ -174,6 +176,9 @@ int run_command(const Command& command, int argc, char** argv) {
             return usage_error("'" + std::string(command.name) + "' does not know " + argv[optind - 1]);
         const std::string_view name =
             got == 'h' ? "help" : long_options[static_cast<std::size_t>(index)].name;
+        const bool may_come_again = name == "config" || optarg == nullptr;
+        if (!may_come_again && !given.insert(name).second)
+            return usage_error("--" + std::string(name) + " is given twice");
         if (name == "help") return print(command_help(command)) ? done : failed;
         if (const auto wrong = set_option(arguments, name, optarg)) return usage_error(*wrong);
     }

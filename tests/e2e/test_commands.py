@@ -30,7 +30,8 @@ class Usage(EndToEnd):
 
     def test_wrong_usage_ends_with_2(self):
         for arguments in ((), ("fly",), ("status", "--no-such-option"), ("run", "--config"), ("buffer",),
-                          ("buffer", "drink"), ("listen", "--count", "many"), ("version", "now")):
+                          ("buffer", "drink"), ("listen", "--count", "many"), ("version", "now"),
+                          ("check", "--plugin-dir", "/a", "--plugin-dir", "/b")):
             with self.subTest(arguments):
                 done = holdfast(*arguments)
                 self.assertEqual(done.returncode, 2, done.stdout + done.stderr)

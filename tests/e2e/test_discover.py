@@ -1,12 +1,14 @@
 """`holdfast discover` finds what a machine has, and what it prints is a configuration."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
 from agent import BUILD, HOLDFAST
 from case import FIXTURES, EndToEnd
 
+PLUGINS = os.path.join(BUILD, "bin", "plugins")
 BOARD = {
     "sys/class/net/eth0/type": "1", "sys/class/net/eth0/operstate": "up",
     "sys/class/net/can0/type": "280", "sys/class/net/can0/operstate": "down",
@@ -46,10 +48,9 @@ class Discover(EndToEnd):
         return root
 
     def make_plugins(self, *names):
-        """Something that loads under each name: what it is does not count here."""
         directory = self.make_directory("plugins")
         for name in names:
-            os.symlink(os.path.join(BUILD, "tests", "plugins", "rogue.so"), os.path.join(directory, f"{name}.so"))
+            os.symlink(os.path.join(PLUGINS, f"{name}.so"), os.path.join(directory, f"{name}.so"))
         return directory
 
     def discover(self, root, plugins):
@@ -58,12 +59,20 @@ class Discover(EndToEnd):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
 
+    @staticmethod
+    def collected(text):
+        return set(re.findall(r'"(\w+)"', re.search(r"^#? ?collect = \[(.*)\]", text, re.M)[1]))
+
+    @staticmethod
+    def sample_of_system():
+        return subprocess.run([HOLDFAST, "plugins", "system"], capture_output=True, text=True, timeout=30, check=True).stdout
+
     def assert_valid(self, text, plugins, inputs):
         agent = self.make_agent(text, started=False)
         agent.plugin_dir = plugins
         done = agent.command("check")
         self.assertEqual(done.returncode, 0, done.stderr + text)
-        self.assertIn(f"{inputs} inputs", done.stdout)
+        self.assertRegex(done.stdout, rf"\b{inputs} inputs?,")
 
     def test_everything_on_a_board_is_named_and_read_by_what_is_installed(self):
         plugins = self.make_plugins("system", "hwmon", "w1", "iio", "gpio", "i2c")
@@ -75,6 +84,8 @@ class Discover(EndToEnd):
                       "28-000005e2fdc3", "26-0000017c1d4f", "iio:device0: bme280", "gpiochip1",
                       "bus 1: bcm2835 (i2c@7e804000)", "1-0076 (bme280)", "/dev/ttyAMA0", "can0 (down)"):
             self.assertIn(f"# found: {found}\n", text)
+        self.assertEqual(self.collected(text) | {"temperature"}, self.collected(self.sample_of_system()),
+                         "what is read as usual, but the temperatures, which the board's input has")
         for absent in ("w1_slave_temp", "ttyS0", "tty1", "loop0", "cooling_device0", "trigger0", "PRP0001"):
             self.assertNotIn(absent, text)
         self.assertLess(text.index("hwmon2:"), text.index("hwmon10:"))
@@ -88,7 +99,7 @@ class Discover(EndToEnd):
                 # Each machine has a /proc; the folders of many boards have none.
                 shutil.copytree(os.path.join(FIXTURES, "x86-box", "proc"), os.path.join(root, "proc"))
                 shutil.copytree(os.path.join(FIXTURES, board), root, symlinks=True, dirs_exist_ok=True)
-                plugins = os.path.join(BUILD, "bin", "plugins")
+                plugins = PLUGINS
                 agent = self.make_agent(self.discover(root, plugins), started=False)
                 agent.sensor_root = root
                 checked = agent.command("check")
@@ -100,6 +111,8 @@ class Discover(EndToEnd):
                 self.assertEqual(set(values), inputs)
                 for name, read in values.items():
                     self.assertTrue(read, name)
+                if "board" in values:
+                    self.assertFalse([channel for channel in values["host"] if channel.startswith("temperature.")])
 
     def test_what_only_a_person_knows_is_a_comment_that_is_valid_without_its_mark(self):
         text = self.discover(self.make_root(BOARD), self.make_plugins("system", "gpio", "i2c"))
@@ -110,6 +123,7 @@ class Discover(EndToEnd):
         plugins = self.make_plugins("system")
         text = self.discover(self.make_root(BOARD), plugins)
         self.assert_valid(text, plugins, 1)
+        self.assertNotIn("collect", text, "without hwmon the machine's own temperatures are read by system")
         self.assertIn('# the plugin hwmon is not installed\n# [[input]]\n# name = "board"\n', text)
 
     def test_bare_machine_gives_its_own_readings_alone(self):
@@ -125,7 +139,7 @@ class Discover(EndToEnd):
         self.assert_valid(self.discover(self.make_root(files), plugins), plugins, 2)
 
     def test_this_machine_gives_a_valid_configuration(self):
-        plugins = os.path.join(BUILD, "bin", "plugins")
+        plugins = PLUGINS
         text = self.discover("/", plugins)
         self.assertIn('plugin = "system"', text)
         agent = self.make_agent(text, started=False)
