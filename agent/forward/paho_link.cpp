@@ -61,27 +61,27 @@ Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls, const std::strin
     return options;
 }
 
-}  // namespace
-}  // namespace holdfast
-
-// The C++ library has no setters for these: the names are those of friends of its classes.
-namespace mqtt {
-class connect_options_test {
-  public:
-    static void set_retry_interval(connect_options& options, std::chrono::seconds interval) {
-        options.opts_.retryInterval = static_cast<int>(interval.count());
-    }
+// The C library's options within those of the C++ library, which lacks setters for some of them. That they are private does not
+// count where a template is instantiated explicitly ([temp.spec.general]); no way to them is public in 1.2 and 1.5 alike.
+MQTTAsync_connectOptions& c_options(mqtt::connect_options& options);
+MQTTAsync_disconnectOptions& c_options(mqtt::disconnect_options& options);
+template <class Options, class COptions, COptions Options::*member>
+struct Opened {
+    friend COptions& c_options(Options& options) { return options.*member; }
 };
-class disconnect_options_test {
-  public:
-    // Else the C library, told of a version without them, leaves the properties out (MQTTAsync.h:
-    // MQTTAsync_disconnectOptions_initializer5).
-    static void let_properties_out(disconnect_options& options) { options.opts_.struct_version = 1; }
-};
-}  // namespace mqtt
+template struct Opened<mqtt::connect_options, MQTTAsync_connectOptions, &mqtt::connect_options::opts_>;
+template struct Opened<mqtt::disconnect_options, MQTTAsync_disconnectOptions,
+                       &mqtt::disconnect_options::opts_>;
 
-namespace holdfast {
-namespace {
+void set_retry_interval(mqtt::connect_options& options, std::chrono::seconds interval) {
+    c_options(options).retryInterval = static_cast<int>(interval.count());
+}
+
+// Else the C library, told of a version without them, leaves the properties out (MQTTAsync.h:
+// MQTTAsync_disconnectOptions_initializer5).
+void let_properties_out(mqtt::disconnect_options& options) {
+    c_options(options).struct_version = 1;
+}
 
 // Filled in place: C++ 1.2.0 leaves a pointer to the old object's properties in one that was copied or moved.
 Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request) {
@@ -98,7 +98,7 @@ Result<void> fill(mqtt::connect_options& options, const ConnectRequest& request)
     options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(request.timeout));
     options.set_max_inflight(no_limit_of_paho);
     if (request.protocol == Protocol::v3_1_1 && request.server.scheme == Scheme::mqtts)
-        mqtt::connect_options_test::set_retry_interval(options, request.retry_interval);
+        set_retry_interval(options, request.retry_interval);
     if (!request.username.empty()) options.set_user_name(request.username);
     if (!request.password.empty()) options.set_password(request.password);
     if (request.will) {
@@ -124,6 +124,9 @@ mqtt::properties properties_of(const Message& message) {
     return properties;
 }
 
+// The name of its enumerator is spelled in two ways (C++ 1.2 and 1.5); the number is MQTT's (2.2.2.2).
+constexpr auto assigned_client_identifier = static_cast<mqtt::property::code>(18);
+
 BrokerLimits limits_from(const mqtt::properties& properties) {
     using Code = mqtt::property;
     BrokerLimits limits;
@@ -137,8 +140,8 @@ BrokerLimits limits_from(const mqtt::properties& properties) {
         limits.maximum_packet_size = mqtt::get<std::uint32_t>(properties, Code::MAXIMUM_PACKET_SIZE);
     if (properties.contains(Code::SERVER_KEEP_ALIVE))
         limits.server_keep_alive = mqtt::get<std::uint16_t>(properties, Code::SERVER_KEEP_ALIVE);
-    if (properties.contains(Code::ASSIGNED_CLIENT_IDENTIFER))
-        limits.assigned_client_id = mqtt::get<std::string>(properties, Code::ASSIGNED_CLIENT_IDENTIFER);
+    if (properties.contains(assigned_client_identifier))
+        limits.assigned_client_id = mqtt::get<std::string>(properties, assigned_client_identifier);
     if (properties.contains(Code::TOPIC_ALIAS_MAXIMUM))
         limits.topic_alias_maximum = mqtt::get<std::uint16_t>(properties, Code::TOPIC_ALIAS_MAXIMUM);
     return limits;
@@ -322,7 +325,7 @@ void AsyncLink::disconnect(std::chrono::milliseconds longest) {
             mqtt::properties properties;
             properties.add(mqtt::property(mqtt::property::SESSION_EXPIRY_INTERVAL, std::int32_t{0}));
             options.set_properties(std::move(properties));
-            mqtt::disconnect_options_test::let_properties_out(options);
+            let_properties_out(options);
         }
         const mqtt::token_ptr leaving = client_.disconnect(options);
         wake_paho_sender();

@@ -11,7 +11,7 @@ namespace plugin = holdfast::plugin;
 
 namespace {
 
-const ChipKind& kind_of(const std::string& chip) {
+const ChipKind& kind_of(std::string_view chip) {
     const auto kinds = chip_kinds();
     const auto found =
         std::find_if(kinds.begin(), kinds.end(), [&](const ChipKind& kind) { return chip == kind.name; });
@@ -19,7 +19,7 @@ const ChipKind& kind_of(const std::string& chip) {
     std::string known;
     for (const ChipKind& kind : kinds)
         known += (known.empty() ? "" : ", ") + std::string(kind.name);
-    plugin::fail(EINVAL, "chip: there is no '" + chip + "', only " + known);
+    plugin::fail(EINVAL, "chip: there is no '" + std::string(chip) + "', only " + known);
 }
 
 // Below and above are addresses with a meaning of their own (I2C specification, UM10204, 3.1.12).

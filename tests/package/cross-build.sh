@@ -26,19 +26,10 @@ cached_root "cross-$arch" "$(sed '/^Package:/,$d' "$tree/debian/control")" --var
     --customize-hook='mkdir -p "$1/build/debian"' --customize-hook="copy-in $tree/debian/control /build/debian" \
     --customize-hook="chroot \"\$1\" sh -c 'cd /build && apt-get -y build-dep -a $arch ./'" --customize-hook='rm -r "$1/build"'
 
-# The tree lies on this machine's disk, in the root always at the same place: the place is in the objects, and in the compiler's cache.
-build=$out/build-$arch
-trap 'rm -rf --one-file-system "$build"' EXIT
-rm -rf --one-file-system "$build"
-mkdir -p "$build/holdfast"
 rm -f "$out"/*_"$arch".*
-tar -C "$tree" --exclude=./.git --exclude=./build --exclude="./${out#"$tree"/}" -c . |
-    tar -x --no-same-owner -C "$build/holdfast"
-mkdir -p "$(ccache --get-config cache_dir 2>/dev/null || echo "$build/ccache")"
+copy_tree "$tree" "$out" "$arch"
 in_cross_root() {
-    in_root "$root" "$build:/build" "$(ccache --get-config cache_dir 2>/dev/null || echo "$build/ccache"):/ccache" -- \
-        env CCACHE_DIR=/ccache ${HOLDFAST_SYMBOLS:+CCACHE_DISABLE=1} PATH=/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin DEB_BUILD_OPTIONS="parallel=${JOBS:-$(nproc)}" \
-        sh -ec "cd /build/holdfast; $1"
+    in_copy "$1" ${HOLDFAST_SYMBOLS:+CCACHE_DISABLE=1} DEB_BUILD_OPTIONS="parallel=${JOBS:-$(nproc)}"
 }
 
 echo "== dpkg-buildpackage for $arch"

@@ -5,13 +5,13 @@
 #
 # The machine is a systemd-nspawn container with a private network and an overlay that is thrown away; where containers can't run,
 # a chroot in which the unit's command is started by hand, with fewer checks. Its root file system comes from this machine's own
-# apt sources and is kept in the cache. Exit status: 0 all passed, 1 not, 77 this machine can't run it.
+# apt sources and is kept in the cache; HOLDFAST_RELEASE names another release of Debian. Exit status: 0 all passed, 1 not, 77 this machine can't run it.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 deb=$(realpath "${1:?usage: install-test.sh DEB}")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-tests
-release=bookworm
+release=${HOLDFAST_RELEASE:-bookworm}
 source "$here/../support/debian_sources.sh"
 
 skip() { echo "SKIP: $*"; exit 77; }
@@ -43,13 +43,13 @@ sources=$(debian_sources $release "$work") || skip "no apt sources of $release o
 
 tools=systemd,systemd-sysv,dbus,ca-certificates,iproute2,procps,jq,mosquitto,mosquitto-clients
 key=$({ sed '/^stage_/,$d' "$0"; cat "$sources"; dpkg-deb -f "$deb" Depends; } | sha256sum | cut -c1-16)
-root=$cache/package-root-$key
+root=$cache/package-root-$release-$key
 
 make_root() {
     local options=()
     mapfile -t options < <(apt_options)
     mkdir -p "$cache"
-    rm -rf --one-file-system "$cache"/package-root-*
+    rm -rf --one-file-system "$cache/package-root-$release"-*
     echo "making a minimal Debian in $root"
     mmdebstrap --variant=minbase --format=directory --include=$tools --skip=cleanup/apt "${options[@]}" \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \

@@ -51,6 +51,11 @@ sed -i '0,/^## /s/^## /## 9./' CHANGELOG.md
 git commit -qam "Another version"
 check "a changelog of another version is refused" refused "CHANGELOG.md begins with"
 git reset -q --hard HEAD~
+sed -i '0,/^## /s/ - unreleased/ - 2026-12-01/' CHANGELOG.md
+sed -i 's/^Maintainer: .*/Maintainer: Nobody <nobody@example.invalid>/' debian/control
+git commit -qam "A release that nobody answers for"
+check "a release without an address for reports is refused" refused "is a placeholder"
+git reset -q --hard HEAD~
 sed -i '1s/(.*)/(9.9.9)/' debian/changelog
 sed -i '0,/^## .* - /s//## 9.9.9 - /' CHANGELOG.md
 git commit -qam "Another version everywhere, but the packages are the old ones"

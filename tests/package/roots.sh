@@ -5,6 +5,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/../support/debian_sources.sh"
 
 skip() { echo "SKIP: $*"; exit 77; }
 
+# Which Debian is made.
+release=bookworm
+
 # cached_root NAME MADE-FROM MMDEBSTRAP-OPTION...: sets root to a Debian made from this machine's own apt sources. It is kept until
 # MADE-FROM (a text), the options or the sources change. Skips where none can be made.
 cached_root() {
@@ -13,7 +16,7 @@ cached_root() {
     [ "$(id -u)" = 0 ] || skip "needs root"
     command -v mmdebstrap >/dev/null || skip "mmdebstrap is missing (.ci/install package)"
     scratch=$(mktemp -d)
-    sources=$(debian_sources bookworm "$scratch") || skip "no apt sources of bookworm on this machine"
+    sources=$(debian_sources $release "$scratch") || skip "no apt sources of $release on this machine"
     root=$cache/$name-$({ echo "$made_from" "$@"; cat "$sources"; } | sha256sum | cut -c1-16)
     mkdir -p "$cache"
     exec 8>"$cache/$name.lock"
@@ -39,17 +42,17 @@ debootstrap_to() {
     PATH=/usr/sbin:/usr/bin:/sbin:/bin mmdebstrap --mode=root --format=directory "${options[@]}" \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
         --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-        "${@:3}" bookworm "$1.new" "$2" && mv "$1.new" "$1"
+        "${@:3}" $release "$1.new" "$2" && mv "$1.new" "$1"
 }
 
 # only_release SOURCES: takes out what is not the release itself, its security updates for one.
 only_release() {
     case $1 in
         *.sources)
-            awk -v RS= -v ORS='\n\n' '/\nSuites:[^\n]* ?bookworm( |\n)/' "$1" | sed '/^Suites:/s/.*/Suites: bookworm/' >"$1.release"
+            awk -v RS= -v ORS='\n\n' "/\nSuites:[^\n]* ?$release( |\n)/" "$1" | sed "/^Suites:/s/.*/Suites: $release/" >"$1.release"
             mv "$1.release" "$1"
             ;;
-        *) sed -i '/bookworm-/d' "$1" ;;
+        *) sed -i "/$release-/d" "$1" ;;
     esac
 }
 
@@ -72,6 +75,25 @@ in_root() {
         shift
         exec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"' \
         in_root "$@"
+}
+
+# copy_tree TREE OUT NAME: sets build to a directory below OUT, made anew and removed at the end, with a copy of TREE in it, and
+# compiled to where the compiler's cache lies.
+copy_tree() {
+    build=$2/build-$3
+    trap 'rm -rf --one-file-system "$build"' EXIT
+    rm -rf --one-file-system "$build"
+    mkdir -p "$build/holdfast"
+    tar -C "$1" --exclude=./.git --exclude=./build --exclude="./${2#"$1"/}" -c . | tar -x --no-same-owner -C "$build/holdfast"
+    compiled=$(ccache --get-config cache_dir 2>/dev/null || echo "$build/ccache")
+    mkdir -p "$compiled"
+}
+
+# in_copy COMMANDS [VARIABLE=VALUE...]: runs them in the root, in that copy. It lies always at the same place there, which is in the
+# objects and in the compiler's cache.
+in_copy() {
+    in_root "$root" "$build:/build" "$compiled:/ccache" -- env CCACHE_DIR=/ccache \
+        PATH=/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin "${@:2}" sh -ec "cd /build/holdfast; $1"
 }
 
 # emulate ARCH: programs of ARCH can be run; false, with the reason, where this machine can't. Leaves the kernel with qemu

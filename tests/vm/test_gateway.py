@@ -1,5 +1,6 @@
 """A gateway of its own, with a broker outside of it: as someone sets one up, and as it starts in the past without a network."""
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from case import TIMEOUT, InVirtualMachine, RunningAgent, wait_until
+from gpio_chip import GpioChip
 from machine import Machine, Missing, make_image
 from shared_machine import BUILD, IMAGE, SOURCE, boot
 
@@ -84,7 +86,7 @@ class Gateway(unittest.TestCase):
         self.machine.run(f"dpkg --purge {names} && rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*", TIMEOUT)
 
     def test_add_the_repository_install_edit_two_lines_restart_and_readings_arrive(self):
-        debs = glob.glob(os.path.join(PACKAGES, "holdfast_*_amd64.deb"))
+        debs = glob.glob(os.path.join(PACKAGES, "holdfast_*_amd64.deb")) + glob.glob(os.path.join(PACKAGES, "holdfast-bus-*.deb"))
         if not debs:
             self.skipTest(f"no package of the agent in {PACKAGES} (HOLDFAST_PACKAGES, tests/package/build-deb.sh)")
         for tool in ("gpg", "dpkg-scanpackages", os.path.join(SOURCE, "debian", "make-repo")):
@@ -114,6 +116,46 @@ class Gateway(unittest.TestCase):
                    lambda: "readings arrive; " + self.machine.command("journalctl -o cat -n 20 -u holdfast").out, TIMEOUT)
         print(f"from the restart to the first reading at the broker: {time.monotonic() - began:.0f} s", file=sys.stderr)
         Tally(self.subscriber.messages("holdfast/gateway/host"))  # each to the letter of the contract
+        self.read_devices_that_packages_open()
+
+    def read_devices_that_packages_open(self):
+        """A thermometer on an I2C bus and a GPIO line, which the service, in its sandbox, sees by these packages alone."""
+        self.machine.run("modprobe i2c-stub chip_addr=0x48 && modprobe gpio-sim && mkdir -p /etc/holdfast/conf.d")
+        chip = GpioChip(self)
+        chip.pull(3, "up")
+        bus = self.machine.run("basename $(grep -l 'SMBus stub' /sys/bus/i2c/devices/i2c-*/name | xargs dirname) | cut -d- -f2").strip()
+        self.machine.write("/etc/holdfast/conf.d/devices.toml", f"""
+[[input]]
+name = "thermometer"
+plugin = "i2c"
+interval = "1s"
+options = {{ chip = "lm75", bus = "{bus}", address = "0x48" }}
+
+[[input]]
+name = "door"
+plugin = "gpio"
+interval = "1s"
+options = {{ lines = {{ door = "door" }} }}
+""")
+        self.assertIn("configuration is valid", self.machine.run("holdfast check", TIMEOUT))
+        self.machine.run("systemctl restart holdfast", TIMEOUT)
+        for name in ("thermometer", "door"):
+            wait_until(lambda name=name: self.input(name)["last_error"], f"{name} to say that it sees no device", TIMEOUT)
+        self.step("open the buses", "apt-get -q -y install holdfast-bus-i2c holdfast-bus-gpio")
+        self.machine.run(f"i2cset -y {bus} 0x48 0 0x8019 w")  # 25.5 degrees, low byte first
+        for name, values in (("thermometer", {"temperature": 25.5, "bus_errors": 0}), ("door", {"door": True})):
+            wait_until(lambda name=name, values=values: values in self.values(name),
+                       lambda name=name: f"{name} to read its device: {self.input(name)}; {self.values(name)}", TIMEOUT)
+        chip.pull(3, "down")
+        wait_until(lambda: {"door": False} in self.values("door"), "the door to close", TIMEOUT)
+
+    def input(self, name):
+        inputs = json.loads(self.machine.run("holdfast status --json", TIMEOUT))["inputs"]
+        return next(entry for entry in inputs if entry["name"] == name)
+
+    def values(self, name):
+        messages = self.subscriber.messages(f"holdfast/gateway/{name}")
+        return [reading["values"] for message in messages for reading in json.loads(message.payload)["readings"]]
 
     # --- started in the past
 
