@@ -48,8 +48,9 @@ int show_version(const Arguments& arguments);
 
 // Loads the configuration and prints each problem as a line on stderr; what is absent then is the config.
 LoadedConfig load_and_report(const Places& places, const CheckOptions& check = {});
-// The same, and each input's plugin is asked whether its options are sound.
-LoadedConfig load_and_check(const Places& places);
+// The same, and the plugin of each of these inputs (none named: of all) is asked whether its options are
+// sound.
+LoadedConfig load_and_check(const Places& places, const std::vector<std::string>& inputs = {});
 
 // Whole text to stdout; false when that is closed or full.
 bool print(std::string_view text);

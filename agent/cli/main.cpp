@@ -213,8 +213,13 @@ LoadedConfig load_and_report(const Places& places, const CheckOptions& check) {
     return loaded;
 }
 
-LoadedConfig load_and_check(const Places& places) {
-    return load_and_report(places, [&](const InputConfig& input) { return check_options(places.inputs, input); });
+LoadedConfig load_and_check(const Places& places, const std::vector<std::string>& inputs) {
+    return load_and_report(places, [&](const InputConfig& input) -> Result<std::vector<std::string>> {
+        const bool is_meant =
+            inputs.empty() || std::find(inputs.begin(), inputs.end(), input.name) != inputs.end();
+        if (!is_meant) return std::vector<std::string>{};
+        return check_options(places.inputs, input);
+    });
 }
 
 bool print(std::string_view text) {

@@ -250,7 +250,8 @@ class ContractTest {
             say(finding);
     }
 
-    // Whether it can be asked of these options, which `trial` opened it with, and does not refuse what it opens with.
+    // Whether it can be asked of these options, which `trial` opened it with, and does not refuse what it
+    // opens with.
     std::string fault_of_check(const frame::Configure& configuration, const PluginTrial& trial) {
         const auto asked =
             PluginTrial::start(environment_, name_, memory_limit_, frame::Check{configuration});

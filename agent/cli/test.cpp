@@ -163,7 +163,7 @@ bool select_inputs(std::vector<InputConfig>& inputs, const std::vector<std::stri
 
 int test(const Arguments& arguments) {
     prepare_process();
-    LoadedConfig loaded = load_and_check(arguments.places);
+    LoadedConfig loaded = load_and_check(arguments.places, arguments.operands);
     if (!loaded.config) return wrong_config;
     Config& config = *loaded.config;
     if (!select_inputs(config.inputs, arguments.operands)) return wrong_usage;

@@ -128,8 +128,9 @@ struct InputConfig {
     bool operator==(const InputConfig&) const = default;
 };
 
-// Asks the plugin of an input, all else of which is sound, whether its options are: fails with why not.
-using CheckOptions = std::function<Result<void>(const InputConfig& input)>;
+// Asks the plugin of an input, all else of which is sound, for what is wrong with the options. Fails when it
+// can't be asked.
+using CheckOptions = std::function<Result<std::vector<std::string>>(const InputConfig& input)>;
 
 struct Config {
     AgentConfig agent;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "config/options.hpp"
 
@@ -76,14 +77,24 @@ class InputReader {
         return nullptr;
     }
 
-    // What the plugin says begins with the key of the option that it means, when it means one.
     void ask_plugin(Section& section, const InputConfig& input, const Table* options) {
-        const auto sound = check_(input);
-        if (sound) return;
-        const std::string& text = sound.error().text;
-        const Entry* const option =
-            options == nullptr ? nullptr : find(*options, std::string_view(text).substr(0, text.find_first_of(":.")));
-        report_.add(option == nullptr ? section.where("options") : option->where, text);
+        const auto mistakes = check_(input);
+        if (!mistakes) return section.problem("plugin", mistakes.error().text);
+        for (const std::string& mistake : *mistakes)
+            report_.add(place_of(mistake, options).value_or(section.where("options")), mistake);
+    }
+
+    // What a plugin says begins with the key of the option that it means, and of the entry in that:
+    // "lines.door: ...".
+    static std::optional<Position> place_of(std::string_view mistake, const Table* options) {
+        const std::size_t key_end = mistake.find_first_of(":.");
+        const Entry* const option = options == nullptr ? nullptr : find(*options, mistake.substr(0, key_end));
+        if (option == nullptr) return std::nullopt;
+        const auto* entries = option->value.as<Table>();
+        if (entries == nullptr || mistake[key_end] != '.') return option->where;
+        for (const Entry& entry : entries->entries)
+            if (mistake.substr(key_end + 1).starts_with(entry.key + ": ")) return entry.where;
+        return option->where;
     }
 
     const Tags& agent_tags_;
@@ -97,7 +108,8 @@ class InputReader {
 }  // namespace
 
 std::vector<InputConfig> read_inputs(std::vector<Section> entries, const Tags& agent_tags,
-                                     const DescribePlugin& describe, const CheckOptions& check, Report& report) {
+                                     const DescribePlugin& describe, const CheckOptions& check,
+                                     Report& report) {
     InputReader reader(agent_tags, describe, check, report);
     std::vector<InputConfig> inputs;
     inputs.reserve(entries.size());

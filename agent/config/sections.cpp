@@ -85,7 +85,8 @@ BatchConfig read_batch(Section section) {
 
 }  // namespace
 
-Config read_config(const Table& root, Report& report, const DescribePlugin& describe, const CheckOptions& check) {
+Config read_config(const Table& root, Report& report, const DescribePlugin& describe,
+                   const CheckOptions& check) {
     Section top(report, &root, {}, "at the top level");
     Config config;
     config.agent = read_agent(top.section("agent", "in [agent]"));

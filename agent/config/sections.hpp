@@ -9,6 +9,7 @@
 namespace holdfast::config {
 
 // The whole configuration from the merged files. Worth something only when `report` is clean afterwards.
-Config read_config(const Table& root, Report& report, const DescribePlugin& describe, const CheckOptions& check);
+Config read_config(const Table& root, Report& report, const DescribePlugin& describe,
+                   const CheckOptions& check);
 
 }  // namespace holdfast::config

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <system_error>
 
 #include "base/journal_id.hpp"
@@ -209,21 +210,48 @@ Result<void> Agent::fit_running_topic(const std::vector<InputConfig>& inputs) co
     return {};
 }
 
-// Of what is new or has changed: what runs, or was wrong from the start, is no reason against the rest. A plugin that
-// hangs takes 5 s to be found out, and there may be many: they must not starve the watchdog.
-Result<void> Agent::check_changed(const InputConfig& input) const {
-    const auto& known = config_.inputs;
-    if (std::find(known.begin(), known.end(), input) != known.end()) return {};
-    if (watchdog_) systemd::feed_watchdog();
-    return check_options(places_.inputs, input);
-}
+// Asks plugins while the configuration is read again. One that hangs takes 5 s to be found out, and there may
+// be many: the watchdog is fed between them, and who did not answer once is not asked again.
+class Agent::PluginQuestions {
+  public:
+    explicit PluginQuestions(const Agent& agent) : agent_(agent) {}
+
+    Result<PluginInfo> describe(const std::string& plugin) {
+        feed();
+        return describe_plugin(agent_.places_.inputs, plugin);
+    }
+    // Of what is new or has changed: what runs, or was wrong from the start, is no reason against the rest;
+    // and neither is a plugin that can't be asked.
+    std::vector<std::string> check(const InputConfig& input) {
+        const auto& known = agent_.config_.inputs;
+        const bool is_known = std::any_of(known.begin(), known.end(), [&](const InputConfig& other) {
+            return other.plugin == input.plugin && other.options == input.options &&
+                   other.interval == input.interval;
+        });
+        if (is_known || silent_.contains(input.plugin)) return {};
+        feed();
+        auto mistakes = check_options(agent_.places_.inputs, input);
+        if (mistakes) return *std::move(mistakes);
+        silent_.insert(input.plugin);
+        agent_.log_.warning("input " + input.name + ": " + mistakes.error().text);
+        return {};
+    }
+
+  private:
+    void feed() const {
+        if (agent_.watchdog_) systemd::feed_watchdog();
+    }
+
+    const Agent& agent_;
+    std::set<std::string> silent_;
+};
 
 void Agent::reload() {
     systemd::notify_reloading();
+    PluginQuestions ask(*this);
     LoadedConfig loaded = load_config(
-        places_.files_to_load(),
-        [this](const std::string& name) { return describe_plugin(places_.inputs, name); },
-        [this](const InputConfig& input) { return check_changed(input); });
+        places_.files_to_load(), [&](const std::string& plugin) { return ask.describe(plugin); },
+        [&](const InputConfig& input) { return ask.check(input); });
     for (const ConfigProblem& problem : loaded.problems)
         log_.error(to_string(problem));
     if (!loaded.config) {

@@ -43,6 +43,8 @@ class Agent final : public ReadingSink {
     bool let_go() const { return let_go_; }
 
   private:
+    class PluginQuestions;
+
     Result<void> make_directories() const;
     Result<void> start_threads();
     Result<void> listen();
@@ -56,7 +58,6 @@ class Agent final : public ReadingSink {
     void keep_house();
     bool threads_progress() const;
     Result<void> fit_running_topic(const std::vector<InputConfig>& inputs) const;
-    Result<void> check_changed(const InputConfig& input) const;
     void reload();
     void stop();
     AgentStatus status() const;

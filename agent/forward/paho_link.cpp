@@ -61,8 +61,9 @@ Result<mqtt::ssl_options> ssl_options_for(const TlsConfig& tls, const std::strin
     return options;
 }
 
-// The C library's options within those of the C++ library, which lacks setters for some of them. That they are private does not
-// count where a template is instantiated explicitly ([temp.spec.general]); no way to them is public in 1.2 and 1.5 alike.
+// The C library's options within those of the C++ library, which lacks setters for some of them. That they
+// are private does not count where a template is instantiated explicitly ([temp.spec.general]); no way to
+// them is public in 1.2 and 1.5 alike.
 MQTTAsync_connectOptions& c_options(mqtt::connect_options& options);
 MQTTAsync_disconnectOptions& c_options(mqtt::disconnect_options& options);
 template <class Options, class COptions, COptions Options::*member>

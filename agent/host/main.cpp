@@ -50,6 +50,7 @@ void answer_check(Outlet& outlet, frame::Check request) {
     if (!plugin) return refuse(outlet, plugin.error());
     const SystemClock clock;
     Services services(outlet, clock, std::move(request.configuration));
+    services.report_each_error();
     const std::int32_t code =
         can_check(**plugin) ? call_counted(services, [&] { return (*plugin)->check(&services.table()); }) : 0;
     if (code == -EINVAL) return outlet.send(open_failed(services, code));

@@ -102,7 +102,8 @@ void Runner::sample(MonoTime now) {
 void Runner::ready(const pollfd& event, MonoTime now) {
     schedule_.begin_call(now);
     const auto events = static_cast<std::uint32_t>(event.revents);
-    const std::int32_t code = call_counted(services_, [&] { return plugin_.ready(instance_, event.fd, events); });
+    const std::int32_t code =
+        call_counted(services_, [&] { return plugin_.ready(instance_, event.fd, events); });
     if (!end_call(code)) return;
     if (plugin_.sample != nullptr) schedule_.end_event();
     if (is_failure(code))

@@ -273,6 +273,7 @@ void Services::count_error(std::int32_t code, std::string_view text) {
     ++errors_;
     const std::uint32_t count = unreported_ ? unreported_->count + 1 : 1;
     unreported_ = frame::Failed{code, count, std::string(text)};
+    if (reports_each_) outlet_.send(*unreported_);
 }
 
 }  // namespace holdfast::host

@@ -40,6 +40,8 @@ class Services {
     // stay.
     void forget_instance();
 
+    // From now on each error goes to the daemon at once, beside the last one of many.
+    void report_each_error() { reports_each_ = true; }
     // Samples and lines that failed.
     void count_error(std::int32_t code, std::string_view text);
     std::uint64_t errors() const { return errors_; }
@@ -92,6 +94,7 @@ class Services {
     bool finished_ = false;
     std::vector<pollfd> watched_;
 
+    bool reports_each_ = false;
     std::uint64_t errors_ = 0;
     std::optional<frame::Failed> unreported_;
     std::optional<Refusal> refusal_;

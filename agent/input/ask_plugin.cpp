@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "input/host_process.hpp"
 #include "input/inputs.hpp"
@@ -26,50 +27,62 @@ int left_until(steady_clock::time_point end) {
     return static_cast<int>(std::max(left, milliseconds(0)).count());
 }
 
-// The frame that answers; what a plugin has to say besides is passed over.
-bool is_answer(const frame::FromHost& frame) {
-    return std::holds_alternative<frame::Description>(frame) || std::holds_alternative<frame::Opened>(frame) ||
-           std::holds_alternative<frame::OpenFailed>(frame);
-}
-
+// What a host said, up to and with the frame that answers.
 struct Answer {
-    HostProcess::Receipt receipt = HostProcess::Receipt::none_yet;  // frame: there is one
+    HostProcess::Receipt receipt = HostProcess::Receipt::none_yet;  // frame: there is an answer
     frame::FromHost frame = frame::Beat{};
+    std::vector<std::string> failures;  // the texts of the Failed frames before it
+    std::string crash_place;
+
+    // Its views point into the caller's buffer, which none of what is kept has.
+    void take(frame::FromHost&& said) {
+        if (auto* failed = std::get_if<frame::Failed>(&said)) failures.push_back(std::move(failed->text));
+        if (auto* crashed = std::get_if<frame::Crashed>(&said)) crash_place = std::move(crashed->place);
+        if (!std::holds_alternative<frame::Description>(said) &&
+            !std::holds_alternative<frame::Opened>(said) && !std::holds_alternative<frame::OpenFailed>(said))
+            return;
+        receipt = HostProcess::Receipt::frame;
+        frame = std::move(said);
+    }
 };
 
 Result<Answer> await_answer(const HostProcess& host) {
+    Answer answer;
     std::string buffer(frame::max_bytes, '\0');
     const auto end = steady_clock::now() + answer_limit;
-    while (true) {
-        pollfd readable{host.socket(), POLLIN, 0};
+    while (answer.receipt == HostProcess::Receipt::none_yet) {
         const int left = left_until(end);
-        if (::poll(&readable, 1, left) < 0 && errno == EINTR) continue;
+        pollfd readable{host.socket(), POLLIN, 0};
+        if (left == 0 || (::poll(&readable, 1, left) < 0 && errno != EINTR)) break;
         const auto received = host.receive(buffer);
-        if (received.receipt != HostProcess::Receipt::frame) {
-            if (received.receipt == HostProcess::Receipt::none_yet && left > 0) continue;
-            return Answer{received.receipt, frame::Beat{}};
-        }
+        if (received.receipt == HostProcess::Receipt::end) answer.receipt = received.receipt;
+        if (received.receipt != HostProcess::Receipt::frame) continue;
         auto frame = frame::decode_from_host(received.bytes);
         if (!frame) return frame.error();
-        // Its views point into the buffer; none of the answers has one.
-        if (is_answer(*frame)) return Answer{received.receipt, *std::move(frame)};
-        if (left == 0) return Answer{};
+        answer.take(*std::move(frame));
     }
+    return answer;
 }
 
-// Starts a host that is given `question`, and waits for its answer. `asked_for` is the name that an error has of it.
-Result<frame::FromHost> ask(const InputEnvironment& environment, const std::string& name, Bytes memory_limit,
-                            const frame::ToHost& question, const std::string& asked_for) {
+// Starts a host that is given `question`, and waits for its answer. Fails with retry when there is none, for
+// `what` then.
+Result<Answer> ask(const InputEnvironment& environment, const std::string& name, Bytes memory_limit,
+                   const frame::ToHost& question, const std::string& what) {
     auto host = HostProcess::start(environment.host_program, name, memory_limit, question);
     if (!host) return host.error();
     auto answer = await_answer(*host);
     if (!answer || answer->receipt != HostProcess::Receipt::end) host->signal(SIGKILL);
     const auto status = wait_for(host->pid(), static_cast<int>(answer_limit.count()));
-    if (!answer) return answer.error();
-    if (answer->receipt == HostProcess::Receipt::frame) return std::move(answer->frame);
-    const bool slow = answer->receipt == HostProcess::Receipt::none_yet || !status;
-    return Error{Error::Kind::config,
-                 asked_for + ": " + (slow ? "it took more than 5 s" : describe_exit(*status))};
+    if (!answer || answer->receipt == HostProcess::Receipt::frame) return answer;
+    if (answer->receipt == HostProcess::Receipt::none_yet || !status)
+        return Error{Error::Kind::retry, what + ": it took more than 5 s"};
+    const std::string& place = answer->crash_place;
+    return Error{Error::Kind::retry,
+                 what + ": " + describe_exit(*status) + (place.empty() ? "" : " in " + place)};
+}
+
+Error wrong(std::string text) {
+    return {Error::Kind::config, std::move(text)};
 }
 
 }  // namespace
@@ -77,26 +90,30 @@ Result<frame::FromHost> ask(const InputEnvironment& environment, const std::stri
 Result<PluginInfo> describe_plugin(const InputEnvironment& environment, const std::string& name) {
     auto plugin = find_plugin(environment.plugin_directory, name);
     if (!plugin) return plugin.error();
-    auto answer = ask(environment, name, InputConfig{}.memory_limit, frame::Describe{plugin->string()},
-                      "the plugin " + name + " (" + plugin->string() + ") could not be asked for its options");
-    if (!answer) return answer.error();
-    if (auto* description = std::get_if<frame::Description>(&*answer)) return std::move(description->plugin);
-    if (const auto* failed = std::get_if<frame::OpenFailed>(&*answer))
-        return Error{Error::Kind::config, failed->text};
-    return Error{Error::Kind::config, "the plugin " + name + " gave no description"};
+    auto answer =
+        ask(environment, name, InputConfig{}.memory_limit, frame::Describe{plugin->string()},
+            "the plugin " + name + " (" + plugin->string() + ") could not be asked for its options");
+    if (!answer) return wrong(answer.error().text);
+    if (auto* description = std::get_if<frame::Description>(&answer->frame))
+        return std::move(description->plugin);
+    const auto* failed = std::get_if<frame::OpenFailed>(&answer->frame);
+    return wrong(failed != nullptr ? failed->text : "the plugin " + name + " gave no description");
 }
 
-Result<void> check_options(const InputEnvironment& environment, const InputConfig& input) {
+Result<std::vector<std::string>> check_options(const InputEnvironment& environment,
+                                               const InputConfig& input) {
     const auto plugin = find_plugin(environment.plugin_directory, input.plugin);
-    if (!plugin) return plugin.error();
+    if (!plugin) return Error{Error::Kind::retry, plugin.error().text};
     frame::Configure configuration = configure_frame(environment, input, *plugin);
     configuration.trial = true;
-    const auto answer = ask(environment, input.name, input.memory_limit, frame::Check{std::move(configuration)},
-                            "the plugin " + input.plugin + " could not be asked about these options");
+    auto answer = ask(environment, input.name, input.memory_limit, frame::Check{std::move(configuration)},
+                      "the plugin " + input.plugin + " could not be asked about these options");
     if (!answer) return answer.error();
-    if (const auto* failed = std::get_if<frame::OpenFailed>(&*answer))
-        return Error{Error::Kind::config, failed->text};
-    return {};
+    const auto* refused = std::get_if<frame::OpenFailed>(&answer->frame);
+    if (refused == nullptr) return std::vector<std::string>{};
+    if (!refused->final) return Error{Error::Kind::retry, refused->text};
+    if (answer->failures.empty()) answer->failures.push_back(refused->text);
+    return std::move(answer->failures);
 }
 
 }  // namespace holdfast

@@ -88,10 +88,10 @@ class Inputs {
 // are), unsafe place (not owned by root or this user, or writable by others), no plugin, other ABI, crashed.
 // Takes at most 5 s. Any thread.
 Result<PluginInfo> describe_plugin(const InputEnvironment& environment, const std::string& name);
-// Runs a host once, only to ask the plugin whether these options are sound; the device is not touched. Fails with
-// config when they are not, with what the plugin says, or when it can't be asked. A plugin that can't tell has no
-// complaint. Takes at most 5 s. Any thread.
-Result<void> check_options(const InputEnvironment& environment, const InputConfig& input);
+// Runs a host once, only to ask the plugin whether these options are sound; the device is not touched. What
+// the plugin says of each mistake; nothing when they are sound, or the plugin can't tell. Fails with retry
+// when it can't be asked. Takes at most 5 s, and as long again when the host can't be killed. Any thread.
+Result<std::vector<std::string>> check_options(const InputEnvironment& environment, const InputConfig& input);
 
 // Names of the plugins in the directory, sorted.
 std::vector<std::string> list_plugins(const InputEnvironment& environment);

@@ -44,7 +44,8 @@ struct Exercise {
     std::uint32_t rounds = 1;
     std::uint32_t samples = 1;  // a round
 };
-// Are the options sound, as far as the plugin can tell without its device? The host exits after its answer.
+// Are the options sound, as far as the plugin can tell without its device? The host answers Opened, or a
+// Failed for each mistake and OpenFailed, and exits.
 struct Check {
     Configure configuration;
 };
@@ -76,8 +77,8 @@ struct Missed {
 // The plugin's device went away, as the Failed before it says, and the plugin is closed; the host exits after
 // it.
 struct Gone {};
-// open, or check, failed; the host exits after it. `final` when the options are wrong or the file is no plugin of this
-// ABI.
+// open, or check, failed; the host exits after it. `final` when the options are wrong or the file is no
+// plugin of this ABI.
 struct OpenFailed {
     std::int32_t code = 0;
     bool final = false;

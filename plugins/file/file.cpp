@@ -23,6 +23,14 @@ std::string checked_path(const plugin::Host& host, const char* option) {
     return path;
 }
 
+Follower::Settings follower_settings(const plugin::Host& host) {
+    Follower::Settings settings;
+    settings.path = checked_path(host, "path");
+    if (!host.text("position_file").empty()) settings.position_file = checked_path(host, "position_file");
+    settings.from_beginning = host.text("start") == "beginning";
+    return settings;
+}
+
 // The file as it is now, but no more than largest_whole bytes and one.
 void read_file(const std::string& path, std::string& content) {
     // A pipe would make the reader wait.
@@ -46,17 +54,12 @@ File::File(plugin::Host host, Clock clock)
       path_(checked_path(host, "path")),
       takes_lines_(host.text("format") == "influx"),
       readings_(host, host.text("format")) {
-    if (host.text("mode") == "poll") return;
-    Follower::Settings settings;
-    settings.path = path_;
-    if (!host.text("position_file").empty()) settings.position_file = checked_path(host, "position_file");
-    settings.from_beginning = host.text("start") == "beginning";
-    follower_.emplace(host, std::move(settings), readings_, clock);
+    if (host.text("mode") == "follow") follower_.emplace(host, follower_settings(host), readings_, clock);
 }
 
 void File::check(plugin::Host host) {
     checked_path(host, "path");
-    if (!host.text("position_file").empty()) checked_path(host, "position_file");
+    if (host.text("mode") == "follow") follower_settings(host);
 }
 
 int File::sample() {

@@ -38,22 +38,49 @@ auto of_line(const std::string& name, Call call) {
     }
 }
 
-// What the options name. Throws EINVAL with all that is wrong.
-std::vector<std::pair<std::string, LineSpec>> read_lines(const plugin::Host& host) {
-    std::vector<std::pair<std::string, LineSpec>> lines;
-    std::string mistakes;
-    for (const auto& [name, text] : host.map("lines")) {
+struct NamedLine {
+    std::string name;
+    LineSpec spec;
+};
+
+bool are_the_same(const LineSpec& a, const LineSpec& b) {
+    return a.chip == b.chip && a.line == b.line && a.offset == b.offset;
+}
+
+// What the options name; what is wrong with them is added to `mistakes`.
+std::vector<NamedLine> read_lines(const plugin::Host& host, std::vector<std::string>& mistakes) {
+    std::vector<NamedLine> lines;
+    const auto options = host.map("lines");
+    if (options.empty()) mistakes.emplace_back("lines: names no line, as { door = \"gpiochip0:17\" } would");
+    if (options.size() > most_lines)
+        mistakes.emplace_back("lines: names more than 64 lines: give the rest to another input");
+    for (const auto& [name, text] : options) {
         try {
-            lines.emplace_back(name, parse_line_spec(text));
+            const LineSpec spec = parse_line_spec(text);
+            for (const NamedLine& other : lines)
+                if (are_the_same(other.spec, spec))
+                    mistakes.push_back(place_of(name) + ": is the same line as " + place_of(other.name));
+            lines.push_back({name, spec});
         } catch (const plugin_text::SpecError& error) {
-            mistakes += (mistakes.empty() ? "" : "; ") + place_of(name) + ": " + error.what();
+            mistakes.push_back(place_of(name) + ": " + error.what());
         }
     }
-    if (!mistakes.empty()) plugin::fail(EINVAL, mistakes);
-    if (lines.empty()) plugin::fail(EINVAL, "lines: names no line, as { door = \"gpiochip0:17\" } would");
-    if (lines.size() > most_lines)
-        plugin::fail(EINVAL, "lines: names more than 64 lines: give the rest to another input");
     return lines;
+}
+
+// Throws EINVAL when a name or unit is none, or another line has that channel as one of another type.
+LineChannels declare(const plugin::Host& host, const std::string& name, const LineSpec& spec) {
+    LineChannels channels{};
+    if (mode_of(spec) != Mode::counter) {
+        channels.level = host.channel<bool>(name);
+        return channels;
+    }
+    channels.count = host.channel<std::int64_t>(name + ".count");
+    if (spec.scale) channels.total = host.channel<double>(name + ".total", spec.unit.c_str());
+    const std::string rate_unit =
+        (spec.unit.empty() ? "1" : spec.unit) + "/" + (spec.per.empty() ? "s" : spec.per);
+    channels.rate = host.channel<double>(name + ".rate", rate_unit.c_str());
+    return channels;
 }
 
 double seconds_in(const std::string& unit) {
@@ -64,14 +91,19 @@ double seconds_in(const std::string& unit) {
 
 Gpio::Gpio(plugin::Host host, device::Control control, plugin::Clock clock)
     : host_(host), control_(std::move(control)), clock_(clock) {
-    for (auto& [name, spec] : read_lines(host)) {
+    std::vector<std::string> mistakes;
+    for (auto& [name, spec] : read_lines(host, mistakes)) {
         inputs_.push_back(std::make_unique<Input>());
-        inputs_.back()->name = std::move(name);
-        inputs_.back()->spec = std::move(spec);
+        Input& input = *inputs_.back();
+        input.name = std::move(name);
+        input.spec = std::move(spec);
+        if (mode_of(input.spec) == Mode::counter)
+            input.pulses.emplace(input.spec.idle_us.value_or(default_idle_us));
     }
+    if (!mistakes.empty()) plugin::fail(EINVAL, plugin_text::joined(mistakes, "; "));
     take_lines();
     for (const auto& input : inputs_)
-        declare(*input);
+        input->channels = of_line(input->name, [&] { return declare(host_, input->name, input->spec); });
     for (const auto& input : inputs_)
         if (mode_of(input->spec) == Mode::edges) host_.watch(input->line->fd(), POLLIN);
 }
@@ -81,8 +113,13 @@ Gpio::~Gpio() {
         if (mode_of(input->spec) == Mode::edges) host_.unwatch(input->line->fd());
 }
 
-void Gpio::check(plugin::Host host) {
-    read_lines(host);
+int Gpio::check(plugin::Host host) {
+    std::vector<std::string> mistakes;
+    for (const auto& [name, spec] : read_lines(host, mistakes))
+        of_line(name, [&] { return declare(host, name, spec); });
+    for (const std::string& mistake : mistakes)
+        host.error(mistake);
+    return mistakes.empty() ? 0 : -EINVAL;
 }
 
 void Gpio::take_lines() {
@@ -98,20 +135,6 @@ void Gpio::take_lines() {
     for (std::size_t i = 0; i < inputs_.size(); ++i)
         of_line(inputs_[i]->name,
                 [&] { inputs_[i]->line.emplace(chips, found[i], inputs_[i]->spec, control_); });
-}
-
-void Gpio::declare(Input& input) {
-    if (mode_of(input.spec) != Mode::counter) {
-        input.level = host_.channel<bool>(input.name);
-        return;
-    }
-    input.pulses.emplace(input.spec.idle_us.value_or(default_idle_us));
-    input.count = host_.channel<std::int64_t>(input.name + ".count");
-    const std::string& unit = input.spec.unit;
-    if (input.spec.scale) input.total = host_.channel<double>(input.name + ".total", unit.c_str());
-    const std::string per = input.spec.per.empty() ? "s" : input.spec.per;
-    const std::string rate_unit = (unit.empty() ? "1" : unit) + "/" + per;
-    input.rate = host_.channel<double>(input.name + ".rate", rate_unit.c_str());
 }
 
 int Gpio::sample() {
@@ -165,18 +188,19 @@ void Gpio::take_edges(Input& input) {
 
 void Gpio::emit_edge(Input& input, const gpio_v2_line_event& event, std::int64_t ahead_ns) {
     reading_.clear();
-    reading_.set(input.level, event.id == GPIO_V2_LINE_EVENT_RISING_EDGE);
+    reading_.set(input.channels.level, event.id == GPIO_V2_LINE_EVENT_RISING_EDGE);
     reading_.seen_at_boot((static_cast<std::int64_t>(event.timestamp_ns) - ahead_ns) / 1000);
     host_.emit(reading_);
 }
 
 void Gpio::put(Input& input) {
-    if (mode_of(input.spec) != Mode::counter) return reading_.set(input.level, input.line->level());
+    if (mode_of(input.spec) != Mode::counter) return reading_.set(input.channels.level, input.line->level());
     const double scale = input.spec.scale.value_or(1);
     const std::int64_t count = input.pulses->count();
-    reading_.set(input.count, count);
-    if (input.spec.scale) reading_.set(input.total, static_cast<double>(count) * scale);
-    reading_.set(input.rate, input.pulses->rate(clock_(CLOCK_MONOTONIC) / 1000) * scale * seconds_in(input.spec.per));
+    reading_.set(input.channels.count, count);
+    if (input.spec.scale) reading_.set(input.channels.total, static_cast<double>(count) * scale);
+    reading_.set(input.channels.rate,
+                 input.pulses->rate(clock_(CLOCK_MONOTONIC) / 1000) * scale * seconds_in(input.spec.per));
 }
 
 }  // namespace gpio_input

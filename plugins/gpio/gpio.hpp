@@ -20,6 +20,14 @@
 
 namespace gpio_input {
 
+// Those of a level or of edges, or of a counter.
+struct LineChannels {
+    holdfast::plugin::Channel<bool> level;
+    holdfast::plugin::Channel<std::int64_t> count;
+    holdfast::plugin::Channel<double> total;
+    holdfast::plugin::Channel<double> rate;
+};
+
 class Gpio {
   public:
     // Throws EINVAL: the options are wrong; ENODEV, EBUSY and others as Chips and Line say.
@@ -29,7 +37,7 @@ class Gpio {
     Gpio& operator=(const Gpio&) = delete;
     ~Gpio();
 
-    static void check(holdfast::plugin::Host host);
+    static int check(holdfast::plugin::Host host);
     int sample();
     void ready(int fd, std::uint32_t events);
 
@@ -41,14 +49,10 @@ class Gpio {
         std::uint32_t last_seqno = 0;
         bool is_well = true;  // in this sample, so far
         std::optional<Pulses> pulses;
-        holdfast::plugin::Channel<bool> level{};
-        holdfast::plugin::Channel<std::int64_t> count{};
-        holdfast::plugin::Channel<double> total{};
-        holdfast::plugin::Channel<double> rate{};
+        LineChannels channels;
     };
 
     void take_lines();
-    void declare(Input& input);
     void take_edges(Input& input);
     void emit_edge(Input& input, const gpio_v2_line_event& event, std::int64_t ahead_ns);
     void put(Input& input);

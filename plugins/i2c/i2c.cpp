@@ -22,12 +22,13 @@ const ChipKind& kind_of(std::string_view chip) {
     plugin::fail(EINVAL, "chip: there is no '" + std::string(chip) + "', only " + known);
 }
 
-// Below and above are addresses with a meaning of their own (I2C specification, UM10204, 3.1.12).
+// Below and above are addresses with a meaning of their own (I2C specification, UM10204, 3.1.12). Without 0x
+// it may be meant either way: i2cdetect prints them so.
 std::uint16_t address_of(const ChipKind& kind, const std::string& text) {
     if (text.empty() && kind.address != 0) return kind.address;
     const auto address = to_small_number(text, 0x77);
-    if (!address || *address < 8)
-        plugin::fail(EINVAL, "address: is a number from 0x08 to 0x77, such as 0x48" +
+    if (!address || *address < 8 || !text.starts_with("0x"))
+        plugin::fail(EINVAL, "address: is a number from 0x08 to 0x77, written with 0x, such as 0x48" +
                                  (text.empty() ? std::string() : ", and not '" + text + "'"));
     return *address;
 }
@@ -35,6 +36,7 @@ std::uint16_t address_of(const ChipKind& kind, const std::string& text) {
 struct Choice {
     std::uint16_t address;
     std::unique_ptr<Chip> chip;
+    plugin::Channel<std::int64_t> errors;
 };
 
 // What the options name. Throws EINVAL where they are wrong.
@@ -43,7 +45,8 @@ Choice choose(const plugin::Host& host) {
     const std::uint16_t address = address_of(kind, host.text("address"));
     if (!host.map("registers").empty() && kind.make != make_registers)
         plugin::fail(EINVAL, "registers: is only for chip = \"registers\"");
-    return {address, kind.make(host)};
+    if (host.text("bus").empty()) plugin::fail(EINVAL, "bus: names none");
+    return {address, kind.make(host), host.channel<std::int64_t>("bus_errors")};
 }
 
 }  // namespace
@@ -53,10 +56,10 @@ void I2c::check(plugin::Host host) {
 }
 
 I2c::I2c(plugin::Host host, device::Control control, Pause wait) : host_(host), control_(std::move(control)) {
-    auto [address, chip] = choose(host);
-    chip_ = std::move(chip);
-    errors_ = host.channel<std::int64_t>("bus_errors");
-    bus_.emplace(host.sensor_root(), host.text("bus"), address, control_, std::move(wait));
+    Choice choice = choose(host);
+    chip_ = std::move(choice.chip);
+    errors_ = choice.errors;
+    bus_.emplace(host.sensor_root(), host.text("bus"), choice.address, control_, std::move(wait));
     chip_->begin(*bus_);
 }
 

@@ -15,14 +15,17 @@ namespace {
 class Registers final : public Chip {
   public:
     explicit Registers(const plugin::Host& host) {
+        std::vector<std::string> mistakes;
         for (const auto& [name, text] : host.map("registers")) {
-            registers_.push_back({spec_of(name, text), {}});
-            Register& added = registers_.back();
-            added.channel = host.channel<double>(name, added.spec.unit.c_str());
-            needed_ |= added.spec.bytes == 1   ? I2C_FUNC_SMBUS_READ_BYTE_DATA
-                       : added.spec.bytes == 2 ? I2C_FUNC_SMBUS_READ_WORD_DATA
-                                               : I2C_FUNC_SMBUS_READ_I2C_BLOCK;
+            try {
+                add(host, name, parse_register_spec(text));
+            } catch (const plugin_text::SpecError& error) {
+                mistakes.push_back("registers." + name + ": " + error.what());
+            } catch (const std::system_error&) {
+                mistakes.push_back("registers." + name + ": this name or unit cannot be a channel's");
+            }
         }
+        if (!mistakes.empty()) plugin::fail(EINVAL, plugin_text::joined(mistakes, "; "));
         if (registers_.empty())
             plugin::fail(EINVAL, "registers: names none, as { level = \"0x10 u16 scale=0.1\" } would");
     }
@@ -43,12 +46,13 @@ class Registers final : public Chip {
         plugin::Channel<double> channel;
     };
 
-    static RegisterSpec spec_of(const std::string& name, const std::string& text) {
-        try {
-            return parse_register_spec(text);
-        } catch (const plugin_text::SpecError& error) {
-            plugin::fail(EINVAL, "registers." + name + ": " + error.what());
-        }
+    void add(const plugin::Host& host, const std::string& name, const RegisterSpec& spec) {
+        if (name == "bus_errors")
+            throw plugin_text::SpecError("this is the channel that counts errors of the bus");
+        registers_.push_back({spec, host.channel<double>(name, spec.unit.c_str())});
+        needed_ |= spec.bytes == 1   ? I2C_FUNC_SMBUS_READ_BYTE_DATA
+                   : spec.bytes == 2 ? I2C_FUNC_SMBUS_READ_WORD_DATA
+                                     : I2C_FUNC_SMBUS_READ_I2C_BLOCK;
     }
 
     // Each value in one transfer, so that its bytes belong together.

@@ -49,30 +49,43 @@ TEST(InputOptions, TakeAnIntegerForANumber) {
     EXPECT_EQ(config.inputs.at(0).options.at(3), (Option{"rate", 3.0}));
 }
 
+using Mistakes = std::vector<std::string>;
+
 TEST(InputOptions, ThatThePluginRefusesAreShownAtTheirPlace) {
-    const auto complaint = [](const std::string& text, const std::string& options) {
-        return lines(load(rich(options), [&](const InputConfig&) -> Result<void> {
-            return Error{Error::Kind::config, text};
-        }));
-    };
     const std::string options = "device = \"x\"\nchannels = 99\n[input.options.environment]\nA = \"b\"";
-    EXPECT_THAT(complaint("channels: not from 1 to 9", options),
-                ElementsAre("test.toml:6:1: error: channels: not from 1 to 9"));
-    EXPECT_THAT(complaint("environment.A: is no good", options),
-                ElementsAre("test.toml:7:16: error: environment.A: is no good"));
-    EXPECT_THAT(complaint("rate: is a default that is wrong", options),
-                ElementsAre("test.toml:4:1: error: rate: is a default that is wrong"));
-    EXPECT_THAT(complaint("nothing fits", options), ElementsAre("test.toml:4:1: error: nothing fits"));
+    const auto loaded = load(rich(options), [](const InputConfig&) -> Result<Mistakes> {
+        return Mistakes{"environment.A: is no good",
+                        "channels: not from 1 to 9",
+                        "environment: has too little",
+                        "environment.B: is not there",
+                        "rate: is a default that is wrong",
+                        "nothing fits",
+                        ""};
+    });
+    EXPECT_THAT(lines(loaded), ElementsAre("test.toml:4:1: error: rate: is a default that is wrong",
+                                           "test.toml:4:1: error: nothing fits", "test.toml:4:1: error: ",
+                                           "test.toml:6:1: error: channels: not from 1 to 9",
+                                           "test.toml:7:16: error: environment: has too little",
+                                           "test.toml:7:16: error: environment.B: is not there",
+                                           "test.toml:8:1: error: environment.A: is no good"));
+}
+
+TEST(InputOptions, OfAPluginThatCannotBeAskedAreAProblemAtThePlugin) {
+    const auto loaded = load(rich("device = \"x\""), [](const InputConfig&) -> Result<Mistakes> {
+        return Error{Error::Kind::retry, "it took more than 5 s"};
+    });
+    EXPECT_THAT(lines(loaded), ElementsAre("test.toml:3:10: error: plugin: it took more than 5 s"));
 }
 
 TEST(InputOptions, AreShownToThePluginWhenAllElseOfTheInputIsSound) {
     std::vector<std::string> asked;
-    const auto loaded = load(rich("device = \"x\"") + "\n[[input]]\nname = \"b\"\nplugin = \"rich\"\ninterval = 7",
-                             [&](const InputConfig& input) -> Result<void> {
-                                 asked.push_back(input.name);
-                                 EXPECT_EQ(input.options.at(0), (Option{"device", "x"}));
-                                 return {};
-                             });
+    const auto loaded =
+        load(rich("device = \"x\"") + "\n[[input]]\nname = \"b\"\nplugin = \"rich\"\ninterval = 7",
+             [&](const InputConfig& input) -> Result<Mistakes> {
+                 asked.push_back(input.name);
+                 EXPECT_EQ(input.options.at(0), (Option{"device", "x"}));
+                 return Mistakes{};
+             });
     EXPECT_THAT(asked, ElementsAre("a"));
     EXPECT_EQ(loaded.problems.size(), 2u);  // of the second
 }

@@ -82,15 +82,22 @@ class Check(EndToEnd):
                  "options": {"lines": {"open": "gpiochip0:17 egdes", "bell": "gpiochip0:18", "gate": "gpiochip0:x debounce=5"}}}
         agent, done = self.check(self.config(None, self.simulator(), wrong))
         self.assertEqual((done.returncode, done.stdout), (78, ""))
-        self.assertRegex(done.stderr, rf"^{agent.config_file}:\d+:\d+: error: lines\.open: .*edges.*; lines\.gate: .*\n$")
+        self.assertRegex(done.stderr, rf"^{agent.config_file}:\d+:\d+: error: lines\.open: .*edges.*\n"
+                                      rf"{agent.config_file}:\d+:\d+: error: lines\.gate: .*\n$")
         tried = agent.command("test")
         self.assertEqual((tried.returncode, tried.stderr), (78, done.stderr), "test says the same")
+        self.assertEqual(agent.command("test", "sim").returncode, 0, "but not of another input")
+        self.assertEqual(agent.command("test", "smi").returncode, 2, "and a name that there is not is that")
 
     def test_options_of_each_plugin_are_looked_at_without_its_device(self):
         for plugin, options, word in (
                 ("i2c", {"chip": "sht3x", "address": "0x99"}, "address"), ("w1", {"retries": 11}, "retries"),
                 ("iio", {"trigger": "t0"}, "trigger"), ("hwmon", {"chips": [""]}, "chips"), ("exec", {"command": [""]}, "command"),
-                ("file", {"path": "here.json"}, "path"), ("system", {"collect": ["cpuu"]}, "collect"),
+                ("file", {"path": "here.json"}, "path"),
+                ("gpio", {"lines": {"a": "gpiochip0:4", "b": "gpiochip0:4"}}, "lines.b"),
+                ("gpio", {"lines": {"a": "gpiochip0:4 counter", "a.count": "gpiochip0:5"}}, "lines.a(.count)?"),
+                ("i2c", {"chip": "registers", "address": "0x44", "registers": {"bus_errors": "0x10"}}, "registers.bus_errors"),
+                ("i2c", {"chip": "sht3x", "address": "44"}, "address"), ("system", {"collect": ["cpuu"]}, "collect"),
                 ("simulator", {"channels": 0}, "channels")):
             with self.subTest(plugin):
                 agent, done = self.check(self.config(None, {"name": "x", "plugin": plugin, "options": options}))

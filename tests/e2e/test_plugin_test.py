@@ -56,10 +56,13 @@ class PluginTest(EndToEnd):
         self.assert_passes(done, verdicts)
         self.assertEqual(verdicts["opening and sampling"], ("skipped", "required: command; give an [[input]] with "
                                                                        "--config FILE"))
-        config = self.write_config("exec", command='["/bin/echo", "7"]', format='"value"')
-        done, verdicts = plugin_test(exec_file, "--config", config)
-        self.assert_passes(done, verdicts)
-        self.assertEqual(verdicts["sampling on this machine"][0], "ok", done.stdout)
+        meter = os.path.join(self.directory, "meter.json")
+        with open(meter, "w", encoding="ascii") as file:
+            file.write('{"power": 7}')
+        for name, options in (("exec", {"command": '["/bin/echo", "7"]', "format": '"value"'}), ("file", {"path": f'"{meter}"'})):
+            done, verdicts = plugin_test(os.path.join(PLUGINS, f"{name}.so"), "--config", self.write_config(name, **options))
+            self.assert_passes(done, verdicts)
+            self.assertEqual(verdicts["sampling on this machine"][0], "ok", done.stdout)
 
     @needs(timeout=120)
     def test_each_broken_rule_is_found(self):

@@ -12,7 +12,9 @@ namespace holdfast::test {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 class InputsTest : public InputFixture {};
 
@@ -250,20 +252,23 @@ TEST(DescribePlugin, SaysWhatIsWrongWithAPlugin) {
 }
 
 struct CheckOptions : testing::Test {
-    static Result<void> check(const std::string& deed) { return check_options(test_environment(), rogue_input(deed)); }
+    static Result<std::vector<std::string>> check(const std::string& deed) {
+        return check_options(test_environment(), rogue_input(deed));
+    }
 };
 
 TEST_F(CheckOptions, SaysWhatThePluginComplainsOf) {
-    const auto refused = check("refuse_in_check");
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().kind, Error::Kind::config);
-    EXPECT_EQ(refused.error().text, "deed: must not be refuse_in_check");
+    const auto mistakes = check("refuse_in_check");
+    ASSERT_TRUE(mistakes) << mistakes.error().text;
+    EXPECT_THAT(*mistakes, ElementsAre("path: is a word", "deed: must not be refuse_in_check"));
 }
 
 TEST_F(CheckOptions, TakesAnythingElseForNoComplaint) {
-    for (const std::string deed : {"", "absent_in_check", "throw_in_check", "chatter_in_check", "segfault_in_open"}) {
-        const auto sound = check(deed);
-        EXPECT_TRUE(sound) << deed << ": " << sound.error().text;
+    for (const char* deed :
+         {"", "absent_in_check", "throw_in_check", "chatter_in_check", "segfault_in_open"}) {
+        const auto mistakes = check(deed);
+        ASSERT_TRUE(mistakes) << deed << ": " << mistakes.error().text;
+        EXPECT_THAT(*mistakes, IsEmpty()) << deed;
     }
 }
 
@@ -277,15 +282,19 @@ TEST_F(CheckOptions, NeverOpensThePlugin) {
 TEST_F(CheckOptions, SaysThatThePluginCouldNotBeAsked) {
     const auto crashed = check("segfault_in_check");
     ASSERT_FALSE(crashed);
-    EXPECT_EQ(crashed.error().kind, Error::Kind::config);
+    EXPECT_EQ(crashed.error().kind, Error::Kind::retry);
     EXPECT_THAT(crashed.error().text, HasSubstr("the plugin rogue could not be asked about these options: "));
+    EXPECT_THAT(crashed.error().text, HasSubstr("in segfault (rogue.so+0x"));
     const auto hung = check("hang_in_check");
     ASSERT_FALSE(hung);
+    EXPECT_EQ(hung.error().kind, Error::Kind::retry);
     EXPECT_THAT(hung.error().text, HasSubstr("it took more than 5 s"));
 }
 
 TEST_F(CheckOptions, HasNoComplaintOfAPluginThatCannotTell) {
-    EXPECT_TRUE(check_options(test_environment(), counter_input("counter", 1s)));
+    const auto mistakes = check_options(test_environment(), counter_input("counter", 1s));
+    ASSERT_TRUE(mistakes);
+    EXPECT_THAT(*mistakes, IsEmpty());
 }
 
 }  // namespace

@@ -92,7 +92,8 @@ TEST(FrameToHost, GivesBackExercise) {
 }
 
 TEST(FrameToHost, GivesBackCheck) {
-    const auto decoded = decode_to_host(encode(ToHost(Check{{"/p.so", "/root", 1'000'000, all_types(), true}})));
+    const auto decoded =
+        decode_to_host(encode(ToHost(Check{{"/p.so", "/root", 1'000'000, all_types(), true}})));
     ASSERT_TRUE(decoded);
     const auto& check = std::get<Check>(*decoded);
     EXPECT_EQ(check.configuration.plugin_path, "/p.so");

@@ -65,11 +65,11 @@ in_release=$repository/dists/stable/InRelease
 content() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k 2); }
 twice() {
     mkdir "$work/ordinary" "$work/reverse"
-    SOURCE_DATE_EPOCH=1800000000 make_repo "$work/ordinary" "${packages[@]}" "$work"/debs/*_arm*.deb || return
-    SOURCE_DATE_EPOCH=1800000000 make_repo "$work/reverse" "$work"/debs/*_armhf.deb "${packages[@]}" || return
-    SOURCE_DATE_EPOCH=1800000000 make_repo "$work/reverse" "$work"/debs/*_arm64.deb || return
+    SOURCE_DATE_EPOCH=1700000000 make_repo "$work/ordinary" "${packages[@]}" "$work"/debs/*_arm*.deb || return
+    SOURCE_DATE_EPOCH=1700000000 make_repo "$work/reverse" "$work"/debs/*_armhf.deb "${packages[@]}" || return
+    SOURCE_DATE_EPOCH=1700000000 make_repo "$work/reverse" "$work"/debs/*_arm64.deb || return
     rm -rf "$work/reverse/dists" # of a first and a second run, hashes of the first are kept
-    SOURCE_DATE_EPOCH=1800000000 make_repo "$work/reverse" || return
+    SOURCE_DATE_EPOCH=1700000000 make_repo "$work/reverse" || return
     diff <(content "$work/ordinary") <(content "$work/reverse")
 }
 check "the same packages make the same repository, byte for byte, in whatever order they come" twice
@@ -101,6 +101,23 @@ check "a time before that of the last run is refused" an_earlier_time
 signed_at() { gpgv --status-fd 1 --keyring "$repository/holdfast-archive-keyring.gpg" -o /dev/null "$1" 2>/dev/null | awk '$2 == "VALIDSIG" { print $5 }'; }
 check "it is signed as of the day of the key, for clocks that are behind" same "$(signed_at "$in_release")" 1577836800
 check "a key that is not there is refused" not make_repo --key nobody@example.com "$repository"
+check "and leaves no trace" sh -c "! $(printf %q "$here/../../debian/make-repo") --key nobody@example.com --uri $uri $work/none 2>/dev/null && [ ! -e $work/none ]"
+new_key "Other fleet <otherfleet@example.com>"
+refused_as() {
+    local said
+    said=$("${@:2}" 2>&1) && { echo "it was done"; return 1; }
+    grep -q -- "$1" <<<"$said" || { echo "$said"; return 1; }
+}
+check "an address is that of one key, not of all that end in it" make_repo --key fleet@example.com "$repository"
+check "so that the keyring has that one alone" same \
+    "$(gpg --with-colons --show-keys "$repository/holdfast-archive-keyring.gpg" 2>/dev/null | grep -c '^pub')" 1
+check "what means several keys is refused" refused_as "means several keys" make_repo --key fleet "$repository"
+check "a key that gateways do not know is refused" refused_as "announce it with --next-key" make_repo --key otherfleet@example.com "$repository"
+gpg --batch --quiet --passphrase '' --faked-system-time 20200101T000000! --quick-generate-key "Old <old@example.com>" ed25519 sign 1d 2>/dev/null
+check "a key that has expired is refused" refused_as "has expired" make_repo --unannounced --key old@example.com "$repository"
+check "a date far ahead is refused" refused_as "ahead of the clock" env SOURCE_DATE_EPOCH=4000000000 "$here/../../debian/make-repo" --key "$key" --uri "$uri" "$repository"
+check "what is no package is refused before another one is taken" refused_as "is not a package" make_repo "$repository" "$work/debs/holdfast_${version}+newer_amd64.deb" /dev/null
+check "so that the pool is as before" same "$(find "$repository/pool" -name '*newer*')" ""
 
 # --- what apt trusts: this machine's apt, with directories of its own
 

@@ -7,6 +7,7 @@
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>

@@ -1,6 +1,7 @@
 // Checksums, compensation and register specs of the i2c input.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 

@@ -111,8 +111,10 @@ TEST(I2c, RefusesOptionsBeforeItLooksAtTheHardware) {
     const std::pair<TestHost::Options, const char*> wrong[] = {
         {{{"chip", "sht2x"}}, "chip: there is no 'sht2x', only sht3x, sht4x, bme280"},
         {{{"chip", "lm75"}, {"address", "0x78"}},
-         "address: is a number from 0x08 to 0x77, such as 0x48, and not '0x78'"},
+         "address: is a number from 0x08 to 0x77, written with 0x, such as 0x48, and not '0x78'"},
         {{{"chip", "lm75"}, {"address", "7"}}, "address: is a number"},
+        {{{"chip", "lm75"}, {"address", "48"}}, "address: is a number"},
+        {{{"chip", "lm75"}, {"bus", ""}}, "bus: names none"},
         {{{"chip", "lm75"}, {"address", "0x"}}, "address: is a number"},
         {{{"chip", "lm75"}, {"address", "-72"}}, "address: is a number"},
         {{{"chip", "lm75"}, {"address", "0x48 "}}, "address: is a number"},
@@ -125,12 +127,6 @@ TEST(I2c, RefusesOptionsBeforeItLooksAtTheHardware) {
         EXPECT_EQ(board.open(), -EINVAL);
         EXPECT_TRUE(board.host.has_error(text)) << board.host.errors.at(0);
     }
-}
-
-TEST(I2c, TakesADecimalAddress) {
-    I2cBoard board(pi, {{"chip", "lm75"}, {"address", "73"}});
-    EXPECT_EQ(board.open({ask_lm75}), 0);
-    EXPECT_EQ(board.fake.address, 0x49U);
 }
 
 // Another input that is within a conversation with an address.

@@ -200,10 +200,11 @@ struct holdfast_plugin {
     int32_t (*ready)(void* instance, int32_t fd, uint32_t events);
     /* Frees the instance. */
     void (*close)(void* instance);
-    /* Looks at the options alone, without the device, for `holdfast check` and for a reload: -EINVAL for what open
-     * would refuse wherever it runs, and error() says why; any other result is no complaint. A text that begins with
-     * an option's key and ':' or '.' is shown at that option's place in the file. Keeps nothing; it may declare
-     * channels, to see whether they can be. NULL: only open can tell. Came after the first release of ABI 1: a host
+    /* Looks at the options alone, without the device, for `holdfast check`, `test` and a reload: -EINVAL for
+     * what open would refuse wherever it runs, and error() says why, once for each mistake; any other result
+     * is no complaint. A text that begins with an option's key and ':' ("retries: ..."), or the key, '.',
+     * that of an entry and ": ", is shown at that place in the file. Keeps nothing; it may declare channels,
+     * to see whether they can be. NULL: only open can tell. Came after the first release of ABI 1: a host
      * before it never asks. */
     int32_t (*check)(const struct holdfast_host* host);
 };

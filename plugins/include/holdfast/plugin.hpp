@@ -4,10 +4,12 @@
 //     sample()            called once an interval, the first time right after the constructor
 //     ready(fd, events)   called when a watched descriptor is ready
 // Both return void, or an int that is 0 or a negative errno as plugin.h has them. It may have
-//     static check(host)  looks at the options alone, and throws EINVAL when they are wrong; where the constructor
-//                         does not touch the device, to construct one is enough
-// All calls come on one thread. What they throw ends here: a std::system_error becomes its negative errno, anything else -EIO, and
-// what() reaches status and log. fail() is the short way to throw.
+//     static check(host)  looks at the options alone, and throws EINVAL when they are wrong, or calls
+//     host.error() for each
+//                         mistake and returns -EINVAL; where the constructor does not touch the device, to
+//                         construct one is enough
+// All calls come on one thread. What they throw ends here: a std::system_error becomes its negative errno,
+// anything else -EIO, and what() reaches status and log. fail() is the short way to throw.
 //
 //     HOLDFAST_PLUGIN(Thermometer, "thermometer", "1.0", "Reads one.", options)
 #pragma once
@@ -227,14 +229,6 @@ inline std::int32_t report(const holdfast_host* host, int code, const char* text
     return code > 0 ? -code : -EIO;
 }
 
-// That options are wrong is said by the text: "Invalid argument" behind it would tell nobody more.
-inline std::string text_of(const std::system_error& error) {
-    std::string text = error.what();
-    const std::string tail = ": " + error.code().message();
-    if (error.code().value() == EINVAL && text.ends_with(tail)) text.erase(text.size() - tail.size());
-    return text;
-}
-
 template <typename Call>
 std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
     try {
@@ -243,12 +237,32 @@ std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
         else
             return call();
     } catch (const std::system_error& error) {
-        return report(host, error.code().value(), text_of(error).c_str());
+        return report(host, error.code().value(), error.what());
     } catch (const std::exception& error) {
         return report(host, EIO, error.what());
     } catch (...) {
         return report(host, EIO, "the plugin threw something that is no exception");
     }
+}
+
+// Of open and check, whose EINVAL says that the options are wrong: the text says how, and "Invalid argument"
+// behind it no more.
+template <typename Call>
+std::int32_t guarded_options(const holdfast_host* host, Call call) noexcept {
+    return guarded(host, [&] {
+        try {
+            if constexpr (std::is_void_v<decltype(call())>)
+                return call(), 0;
+            else
+                return call();
+        } catch (const std::system_error& error) {
+            std::string text = error.what();
+            const std::string tail = ": " + error.code().message();
+            if (error.code().value() != EINVAL || !text.ends_with(tail)) throw;
+            text.erase(text.size() - tail.size());
+            return report(host, EINVAL, text.c_str());
+        }
+    });
 }
 
 }  // namespace detail
@@ -266,7 +280,7 @@ constexpr holdfast_plugin describe(const char* name, const char* version, const 
     made.options = options.data();
     made.option_count = static_cast<std::uint32_t>(options.size());
     made.open = [](const holdfast_host* host, void** instance) {
-        return detail::guarded(host, [&] { *instance = new Instance(host); });
+        return detail::guarded_options(host, [&] { *instance = new Instance(host); });
     };
     if constexpr (requires(Plugin plugin) { plugin.sample(); })
         made.sample = [](void* instance) {
@@ -280,7 +294,7 @@ constexpr holdfast_plugin describe(const char* name, const char* version, const 
         };
     if constexpr (requires(Host host) { Plugin::check(host); })
         made.check = [](const holdfast_host* host) {
-            return detail::guarded(host, [&] { Plugin::check(Host(host)); });
+            return detail::guarded_options(host, [&] { return Plugin::check(Host(host)); });
         };
     made.close = [](void* instance) { delete static_cast<Instance*>(instance); };
     return made;

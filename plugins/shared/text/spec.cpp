@@ -90,6 +90,13 @@ double number_of(std::string_view name, std::string_view text) {
                     "=0.01, and not '" + std::string(text) + "'");
 }
 
+std::string joined(std::span<const std::string> texts, std::string_view separator) {
+    std::string out;
+    for (const std::string& text : texts)
+        (out += out.empty() ? std::string_view() : separator) += text;
+    return out;
+}
+
 std::string listed(std::span<const std::string_view> words) {
     std::string text;
     for (std::size_t i = 0; i < words.size(); ++i) {

@@ -40,6 +40,8 @@ std::optional<std::int64_t> to_duration_us(std::string_view text);
 // The value of a word that says NAME=NUMBER. Throws SpecError when it is no finite number.
 double number_of(std::string_view name, std::string_view text);
 
+std::string joined(std::span<const std::string> texts, std::string_view separator);
+
 // "one, two or three"
 std::string listed(std::span<const std::string_view> words);
 

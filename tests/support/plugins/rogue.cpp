@@ -158,6 +158,7 @@ std::int32_t check(const holdfast_host* host) {
         declare(host, "n", HOLDFAST_I64);
     }
     if (deed == "refuse_in_check") {
+        host->error(host, "path: is a word");
         host->error(host, "deed: must not be refuse_in_check");
         return -EINVAL;
     }
