@@ -58,7 +58,7 @@ class StoredBuffer final : public Buffer {
     Result<Totals> settle_refused(RefusedVerdict verdict,
                                   const std::vector<std::uint64_t>& message_seqs) override;
     std::optional<MonoTime> step() override;
-    Result<void> close() override;
+    [[gnu::cold]] Result<void> close() override;
     BufferStatus status() const override;  // stored_buffer_status.cpp
     bool has_room() const override { return !inputs_wait_; }
 

@@ -4,6 +4,7 @@
 #include "cli/command.hpp"
 #include "cli/connection.hpp"
 #include "cli/namesake.hpp"
+#include "cli/service_user.hpp"
 #include "daemon/agent.hpp"
 #include "forward/connect_request.hpp"
 #include "forward/diagnose.hpp"
@@ -131,6 +132,7 @@ int check_online(const Config& config, const Arguments& arguments) {
 }  // namespace
 
 int check(const Arguments& arguments) {
+    if (arguments.places.config_files.empty()) become_service_user();  // these are its files
     const LoadedConfig loaded = load_and_check(arguments.places);
     if (!loaded.config) return wrong_config;
     const Config& config = *loaded.config;

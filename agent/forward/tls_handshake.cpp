@@ -130,6 +130,7 @@ LinkFailure failure_of_handshake(const TlsConfig& tls, const TlsWitness& witness
         case SSL_R_WRONG_VERSION_NUMBER:
         case SSL_R_HTTP_REQUEST:
         case SSL_R_PACKET_LENGTH_TOO_LONG:
+        case SSL_R_DATA_LENGTH_TOO_LONG:  // the same in OpenSSL 3.2 and later
         case SSL_R_UNEXPECTED_MESSAGE:  // a type of record that there is none: MQTT
             return {Class::person, 0,
                     "the server does not speak TLS on this port: check scheme and port in servers"};

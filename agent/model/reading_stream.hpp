@@ -77,7 +77,7 @@ class ReadingReader {
     };
     // Each reads one part of a record; false when it breaks a rule (the cursor itself may be the one that
     // failed).
-    bool read_definition(wire::Cursor& in);
+    [[gnu::cold]] bool read_definition(wire::Cursor& in);
     bool read_reading(wire::Cursor& in, std::uint8_t head);
     bool read_shape(wire::Cursor& in);
     bool read_value(wire::Cursor& in, Value& value);

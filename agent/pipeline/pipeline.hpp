@@ -27,7 +27,7 @@ class Pipeline {
     Pipeline(AgentConfig agent, BatchConfig limits, const Clock& clock, Append append);
 
     // Which inputs there are; open batches of inputs that are gone or changed are closed.
-    void configure(const std::vector<InputConfig>& inputs);
+    [[gnu::cold]] void configure(const std::vector<InputConfig>& inputs);
 
     void begin_stream(const std::string& input);
     void accept(const std::string& input, const Reading& reading, const std::vector<Channel>& channels);

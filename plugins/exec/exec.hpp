@@ -21,8 +21,8 @@ namespace exec_input {
 
 class Exec {
   public:
+    static constexpr bool opens_without_device = true;
     explicit Exec(holdfast::plugin::Host host);
-    static void check(holdfast::plugin::Host host) { Exec{host}; }
     int sample();
     void ready(int fd, std::uint32_t events);
 

@@ -16,9 +16,9 @@ namespace hwmon_input {
 
 class Hwmon {
   public:
+    static constexpr bool opens_without_device = true;
     // Throws EINVAL when a pattern is empty.
     explicit Hwmon(holdfast::plugin::Host host);
-    static void check(holdfast::plugin::Host host) { Hwmon{host}; }
     // Throws ENODEV when there is no sensor that the options select.
     int sample();
 

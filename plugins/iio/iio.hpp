@@ -20,9 +20,9 @@ namespace iio_input {
 
 class Iio {
   public:
+    static constexpr bool opens_without_device = true;
     // Throws EINVAL when an option is out of range.
     explicit Iio(holdfast::plugin::Host host, holdfast::plugin::Clock clock = holdfast::plugin::clock_ns);
-    static void check(holdfast::plugin::Host host) { Iio{host}; }
     Iio(const Iio&) = delete;
     Iio& operator=(const Iio&) = delete;
     ~Iio();

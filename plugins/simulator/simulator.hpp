@@ -16,11 +16,11 @@ namespace simulator {
 
 class Simulator {
   public:
+    static constexpr bool opens_without_device = true;
     using Clock = std::int64_t (*)();  // microseconds, monotonic
 
     // Throws EINVAL when an option is out of range.
     explicit Simulator(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
-    static void check(holdfast::plugin::Host host) { Simulator{host}; }
     void sample();
 
   private:

@@ -22,11 +22,11 @@ namespace w1_input {
 
 class W1 {
   public:
+    static constexpr bool opens_without_device = true;
     using Clock = std::int64_t (*)();  // microseconds, monotonic
 
     // Throws EINVAL when `names` has an id that is none, or a name twice, or `retries` is out of range.
     explicit W1(holdfast::plugin::Host host, Clock clock = holdfast::plugin::monotonic_us);
-    static void check(holdfast::plugin::Host host) { W1{host}; }
     // Goes on with the round, or begins one. Throws ENODEV when there is no thermometer.
     int sample();
 

@@ -18,12 +18,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
 sys.dont_write_bytecode = True
 
-import paho.mqtt.client as paho  # noqa: E402
-
 from agent import BUILD, Agent  # noqa: E402
 from broker import Broker, free_port  # noqa: E402
 from certificates import Authority  # noqa: E402
 from figures import Table  # noqa: E402
+from paho_client import make_client  # noqa: E402
 from processes import cpu_seconds, tree_pss_kib  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
@@ -43,7 +42,7 @@ class Listener:
 
     def __init__(self, broker, authority, name, arrived):
         ready = threading.Event()
-        self._client = paho.Client(client_id=f"listener-{name}")
+        self._client = make_client(client_id=f"listener-{name}")
         self._client.tls_set(authority.cert)
         self._client.on_connect = lambda client, *_: client.subscribe(f"holdfast/{AGENT_ID}/{name}", 0)
         self._client.on_subscribe = lambda *_: ready.set()

@@ -3,11 +3,11 @@
 import json
 import sys
 
-import paho.mqtt.client as mqtt
+from paho_client import make_client
 
 host, port, ca_file, topic, count = sys.argv[1:]
 
-client = mqtt.Client(client_id="article-publisher")
+client = make_client(client_id="article-publisher")
 client.tls_set(ca_certs=ca_file)
 client.connect(host, int(port), keepalive=60)
 client.loop_start()

@@ -2,7 +2,7 @@
 """Prints what arrives on TOPIC until it is stopped: article_subscriber.py HOST PORT CA_FILE TOPIC"""
 import sys
 
-import paho.mqtt.client as mqtt
+from paho_client import make_client
 
 host, port, ca_file, topic = sys.argv[1:]
 
@@ -16,7 +16,7 @@ def on_message(client, userdata, message):
     print(message.topic, message.payload.decode(), flush=True)
 
 
-client = mqtt.Client(client_id="article-subscriber")
+client = make_client(client_id="article-subscriber")
 client.tls_set(ca_certs=ca_file)
 client.on_connect = on_connect
 client.on_message = on_message

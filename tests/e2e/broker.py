@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import paho.mqtt.client as paho
 
+from paho_client import make_client
 from waiting import wait_until
 
 
@@ -131,7 +132,8 @@ class Subscriber:
         self._messages = []
         self._ready = threading.Event()
         self._filters = [(topic, qos) for topic in filters]
-        self._client = CollectorClient(client_id or f"collector-{random.getrandbits(32):x}", clean_session=False)
+        self._client = make_client(client_id or f"collector-{random.getrandbits(32):x}", kind=CollectorClient,
+                                   clean_session=False)
         if ca_file:
             self._client.tls_set(ca_file, certfile=pair and pair.cert, keyfile=pair and pair.key,
                                  tls_version=ssl.PROTOCOL_TLS_CLIENT)

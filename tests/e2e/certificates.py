@@ -47,8 +47,14 @@ class Authority:
                       "-subj", f"/CN={name}")
         with open(base + ".ext", "w", encoding="utf-8") as file:
             file.write(extensions)
-        self._openssl("x509", "-req", "-in", base + ".csr", "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial",
-                      "-days", str(days), "-extfile", base + ".ext", "-out", base + ".crt")
+        # The program of OpenSSL 3.4 takes no days below zero, that of 3.0 no dates.
+        validity = ("-days", str(days)) if days > 0 else ("-not_before", "20200101000000Z", "-not_after", "20200201000000Z")
+        command = ("x509", "-req", "-in", base + ".csr", "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial",
+                   "-extfile", base + ".ext", "-out", base + ".crt")
+        try:
+            self._openssl(*command, *validity)
+        except subprocess.CalledProcessError:
+            self._openssl(*command, "-days", str(days))
         return Pair(base + ".crt", base + ".key")
 
     @staticmethod

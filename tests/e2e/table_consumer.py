@@ -4,8 +4,7 @@
 import sqlite3
 import sys
 
-import paho.mqtt.client as paho
-
+from paho_client import make_client
 from recipes import recipe
 
 SECTION = "A table with each reading exactly once"
@@ -25,7 +24,7 @@ def main(port, path):
             database.execute("INSERT INTO arrival VALUES (:payload)", parameters)
             database.execute(insert, parameters)
 
-    client = paho.Client("table", clean_session=False)
+    client = make_client("table", clean_session=False)
     client.reconnect_delay_set(0.2, 0.2)
     client.on_connect = lambda *_: client.subscribe("holdfast/#", 1)
     client.on_subscribe = lambda *_: print("subscribed", flush=True)

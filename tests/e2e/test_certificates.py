@@ -23,7 +23,7 @@ class Certificates(EndToEnd):
         status = agent.wait_status(lambda s: s["broker"]["last_error"], "an error about the server")
         wait_until(lambda: sink.connections >= 2, "another attempt")
         self.assertEqual(sink.bytes, 0)
-        self.assertEqual(agent.status()["broker"]["state"], "refused")
+        agent.wait_status(lambda s: s["broker"]["state"] == "refused", "the attempt to end")
         self.assertRegex(status["broker"]["last_error"], words)
         self.assertRegex(agent.log(), words)
         self.assertEqual(status["forward"]["published_readings"], 0)

@@ -6,6 +6,7 @@ import paho.mqtt.client as paho
 from case import AGENT_ID, EndToEnd, needs
 from fallback_broker import CLOSE, FallbackBroker
 from listener import Listener
+from paho_client import make_client
 
 
 class Namesake:
@@ -14,7 +15,7 @@ class Namesake:
     def __init__(self, test, broker, protocol=paho.MQTTv5, **arguments):
         self._connected = threading.Event()
         self.session_present = None
-        self._client = paho.Client(client_id=AGENT_ID, protocol=protocol, **arguments)
+        self._client = make_client(client_id=AGENT_ID, protocol=protocol, **arguments)
         self._client.tls_set(test.authority.cert)
         self._client.reconnect_delay_set(0.2, 0.2)
         self._client.on_connect = self._note

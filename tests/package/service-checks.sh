@@ -82,8 +82,10 @@ systemctl daemon-reload
 
 printf '[agent]\nno_such_key = 1\n' >$conf/wrong.toml
 check "holdfast check refuses it with 78" sh -c 'holdfast check; test $? = 78'
-systemctl reload $unit
-check "a reload with it leaves the agent running" eventually 5 systemctl is-active $unit
+pid=$(main_pid)
+check "a reload with it fails" not systemctl reload $unit
+check "and leaves the agent running" eventually 5 systemctl is-active $unit
+check "as it was" same "$(main_pid)" "$pid"
 check "and names the problem in the journal" \
     eventually 5 sh -c "journalctl -u $unit | grep -q 'wrong.toml:2:1: error:'"
 systemctl restart $unit 2>/dev/null

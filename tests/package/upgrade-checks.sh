@@ -24,6 +24,17 @@ check "and leaves the service failed" same "$(show ActiveState)" failed
 rm $conf/wrong.toml
 check "the next one starts it" upgrade $stage/holdfast-newer.deb
 check "so that it runs" systemctl is-active $unit
+printf '[agent]\nno_such_key = 1\n' >$conf/wrong.toml
+pid=$(main_pid)
+check "one that meets a configuration that has become wrong succeeds" upgrade $stage/holdfast.deb
+check "and lets the agent go on as it was" same "$(main_pid)" "$pid"
+readings() { status '.inputs[] | select(.name == "host") | .readings'; }
+taken=$(readings)
+more_come() { at_least "$(readings)" $((taken + 1)); }
+check "which still takes readings" eventually 30 more_come
+rm $conf/wrong.toml
+check "the next one restarts it" upgrade $stage/holdfast-newer.deb
+check "with the new program" not same "$(main_pid)" "$pid"
 check "the version before is installed again" upgrade $stage/holdfast.deb
 check "and runs" systemctl is-active $unit
 check "on the same buffer" same "$(stat -c %i $state/buffer.db)" "$database"

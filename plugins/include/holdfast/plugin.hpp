@@ -3,11 +3,11 @@
 // A plugin is a class with a constructor that takes a Host and throws when it can't open, and one or both of
 //     sample()            called once an interval, the first time right after the constructor
 //     ready(fd, events)   called when a watched descriptor is ready
-// Both return void, or an int that is 0 or a negative errno as plugin.h has them. It may have
+// Both return void, or an int that is 0 or a negative errno as plugin.h has them. It may have one of
 //     static check(host)  looks at the options alone, and throws EINVAL when they are wrong, or calls
-//     host.error() for each
-//                         mistake and returns -EINVAL; where the constructor does not touch the device, to
-//                         construct one is enough
+//                         host.error() for each mistake and returns -EINVAL
+//     static constexpr bool opens_without_device = true;
+//                         its constructor does that, and touches no device
 // All calls come on one thread. What they throw ends here: a std::system_error becomes its negative errno,
 // anything else -EIO, and what() reaches status and log. fail() is the short way to throw.
 //
@@ -229,7 +229,19 @@ inline std::int32_t report(const holdfast_host* host, int code, const char* text
     return code > 0 ? -code : -EIO;
 }
 
-template <typename Call>
+// Whose errors are reported. EINVAL of options is the plugin's own word for wrong ones: its text says how, and
+// "Invalid argument" behind it would say no more. Of a device it is the kernel's.
+enum class About { options, device };
+
+inline std::int32_t report(const holdfast_host* host, const std::system_error& error, About about) {
+    std::string text = error.what();
+    const std::string tail = ": " + error.code().message();
+    if (about == About::options && error.code().value() == EINVAL && text.ends_with(tail))
+        text.erase(text.size() - tail.size());
+    return report(host, error.code().value(), text.c_str());
+}
+
+template <About about, typename Call>
 std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
     try {
         if constexpr (std::is_void_v<decltype(call())>)
@@ -237,7 +249,7 @@ std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
         else
             return call();
     } catch (const std::system_error& error) {
-        return report(host, error.code().value(), error.what());
+        return report(host, error, about);
     } catch (const std::exception& error) {
         return report(host, EIO, error.what());
     } catch (...) {
@@ -245,24 +257,22 @@ std::int32_t guarded(const holdfast_host* host, Call call) noexcept {
     }
 }
 
-// Of open and check, whose EINVAL says that the options are wrong: the text says how, and "Invalid argument"
-// behind it no more.
-template <typename Call>
-std::int32_t guarded_options(const holdfast_host* host, Call call) noexcept {
-    return guarded(host, [&] {
-        try {
-            if constexpr (std::is_void_v<decltype(call())>)
-                return call(), 0;
-            else
-                return call();
-        } catch (const std::system_error& error) {
-            std::string text = error.what();
-            const std::string tail = ": " + error.code().message();
-            if (error.code().value() != EINVAL || !text.ends_with(tail)) throw;
-            text.erase(text.size() - tail.size());
-            return report(host, EINVAL, text.c_str());
-        }
-    });
+template <class Plugin>
+std::int32_t open(const holdfast_host* host, void** instance) {
+    return guarded<About::options>(host, [&] { *instance = new Instance<Plugin>(host); });
+}
+
+template <class Plugin>
+void close(void* instance) {
+    delete static_cast<Instance<Plugin>*>(instance);
+}
+
+template <class Plugin>
+std::int32_t open_and_close(const holdfast_host* host) {
+    void* instance = nullptr;
+    const std::int32_t code = open<Plugin>(host, &instance);
+    if (code == 0) close<Plugin>(instance);
+    return code;
 }
 
 }  // namespace detail
@@ -279,24 +289,24 @@ constexpr holdfast_plugin describe(const char* name, const char* version, const 
     made.summary = summary;
     made.options = options.data();
     made.option_count = static_cast<std::uint32_t>(options.size());
-    made.open = [](const holdfast_host* host, void** instance) {
-        return detail::guarded_options(host, [&] { *instance = new Instance(host); });
-    };
+    made.open = detail::open<Plugin>;
     if constexpr (requires(Plugin plugin) { plugin.sample(); })
         made.sample = [](void* instance) {
             auto& self = *static_cast<Instance*>(instance);
-            return detail::guarded(self.host, [&] { return self.plugin.sample(); });
+            return detail::guarded<detail::About::device>(self.host, [&] { return self.plugin.sample(); });
         };
     if constexpr (requires(Plugin plugin) { plugin.ready(0, 0U); })
         made.ready = [](void* instance, std::int32_t fd, std::uint32_t events) {
             auto& self = *static_cast<Instance*>(instance);
-            return detail::guarded(self.host, [&] { return self.plugin.ready(fd, events); });
+            return detail::guarded<detail::About::device>(self.host, [&] { return self.plugin.ready(fd, events); });
         };
     if constexpr (requires(Host host) { Plugin::check(host); })
         made.check = [](const holdfast_host* host) {
-            return detail::guarded_options(host, [&] { return Plugin::check(Host(host)); });
+            return detail::guarded<detail::About::options>(host, [&] { return Plugin::check(Host(host)); });
         };
-    made.close = [](void* instance) { delete static_cast<Instance*>(instance); };
+    else if constexpr (requires { requires Plugin::opens_without_device; })
+        made.check = detail::open_and_close<Plugin>;
+    made.close = detail::close<Plugin>;
     return made;
 }
 
