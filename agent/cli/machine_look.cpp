@@ -239,6 +239,15 @@ std::vector<ProposedInput> look_at_machine(const fs::path& root) {
     return inputs;
 }
 
+void note_configured(std::vector<ProposedInput>& proposed, const std::vector<InputConfig>& configured) {
+    for (ProposedInput& input : proposed)
+        for (const InputConfig& other : configured)
+            if (other.plugin == input.plugin) {
+                input.advice.push_back("the input " + other.name + " is configured already");
+                input.incomplete = true;
+            }
+}
+
 std::string to_toml(std::vector<ProposedInput> inputs, const Lines& installed) {
     leave_temperatures_to_hwmon(inputs, installed);
     std::string out;

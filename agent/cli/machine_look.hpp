@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "config/config.hpp"
+
 namespace holdfast::cli {
 
 // A part of a configuration, and why it is proposed.
@@ -16,11 +18,14 @@ struct ProposedInput {
     std::vector<std::string> found;    // what it would read, a line each
     std::vector<std::string> advice;   // what a person has to know or choose, a line each
     std::vector<std::string> options;  // lines of its options table
-    bool incomplete = false;           // somebody has to fill in the options
+    bool incomplete = false;           // somebody has to fill in the options, or to choose
 };
 
 // `root` is put before /sys and /dev; empty: this machine.
 std::vector<ProposedInput> look_at_machine(const std::filesystem::path& root);
+
+// Those whose plugin an input of the configuration has already are incomplete from here on.
+void note_configured(std::vector<ProposedInput>& proposed, const std::vector<InputConfig>& configured);
 
 // A configuration that holds them: those whose plugin is not among `installed`, and those that are
 // incomplete, as comments.

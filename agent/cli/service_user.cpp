@@ -13,8 +13,8 @@ void become_service_user() {
     if (::geteuid() != 0) return;
     const passwd* const user = ::getpwnam(name);
     if (user == nullptr || user->pw_uid == 0) return;
-    const bool became = ::initgroups(name, user->pw_gid) == 0 && ::setgid(user->pw_gid) == 0 &&
-                        ::setuid(user->pw_uid) == 0;
+    const bool became =
+        ::initgroups(name, user->pw_gid) == 0 && ::setgid(user->pw_gid) == 0 && ::setuid(user->pw_uid) == 0;
     if (!became) std::abort();  // half of it would be neither
 }
 

@@ -126,6 +126,16 @@ class Discover(EndToEnd):
         self.assertNotIn("collect", text, "without hwmon the machine's own temperatures are read by system")
         self.assertIn('# the plugin hwmon is not installed\n# [[input]]\n# name = "board"\n', text)
 
+    def test_what_is_configured_already_is_a_comment(self):
+        plugins = self.make_plugins("system", "hwmon")
+        root = self.make_root(BOARD)
+        agent = self.make_agent(self.config(None, {"name": "machine", "plugin": "system"}), started=False)
+        agent.plugin_dir, agent.sensor_root = plugins, root
+        done = agent.command("discover")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn('# the input machine is configured already\n# [[input]]\n# name = "host"\n', done.stdout)
+        self.assertIn('\n[[input]]\nname = "board"\n', done.stdout)
+
     def test_bare_machine_gives_its_own_readings_alone(self):
         plugins = self.make_plugins("system", "hwmon", "w1")
         text = self.discover(self.make_root({}), plugins)

@@ -229,8 +229,8 @@ inline std::int32_t report(const holdfast_host* host, int code, const char* text
     return code > 0 ? -code : -EIO;
 }
 
-// Whose errors are reported. EINVAL of options is the plugin's own word for wrong ones: its text says how, and
-// "Invalid argument" behind it would say no more. Of a device it is the kernel's.
+// Whose errors are reported. EINVAL of options is the plugin's own word for wrong ones: its text says how,
+// and "Invalid argument" behind it would say no more. Of a device it is the kernel's.
 enum class About { options, device };
 
 inline std::int32_t report(const holdfast_host* host, const std::system_error& error, About about) {
@@ -298,7 +298,8 @@ constexpr holdfast_plugin describe(const char* name, const char* version, const 
     if constexpr (requires(Plugin plugin) { plugin.ready(0, 0U); })
         made.ready = [](void* instance, std::int32_t fd, std::uint32_t events) {
             auto& self = *static_cast<Instance*>(instance);
-            return detail::guarded<detail::About::device>(self.host, [&] { return self.plugin.ready(fd, events); });
+            return detail::guarded<detail::About::device>(self.host,
+                                                          [&] { return self.plugin.ready(fd, events); });
         };
     if constexpr (requires(Host host) { Plugin::check(host); })
         made.check = [](const holdfast_host* host) {
