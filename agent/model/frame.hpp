@@ -2,6 +2,9 @@
 // pair.
 //
 // The host is not trusted: decode_* checks everything and fails with Error::Kind::corrupt.
+//
+// During an upgrade, and as long as that meets a wrong configuration, a daemon starts hosts of the next version: frames
+// are added and not changed, and the seeds of tests/fuzz/corpus/frame stay frames.
 #pragma once
 
 #include <array>

@@ -9,6 +9,10 @@ from listener import Listener
 from paho_client import make_client
 
 
+# mosquitto 2.0.21 says why it closes the connection, 2.0.11 does not.
+TAKEN_BACK = "FAILED +client id: (the broker closed the connection .* 3 times: perhaps another client|another client is connected)"
+
+
 class Namesake:
     """A client that comes back at once whenever it is thrown off."""
 
@@ -59,7 +63,7 @@ class NamesakeCheck(EndToEnd):
 
     def check(self, agent, code, words):
         done = agent.command("check", "--online")
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertIn(done.returncode, code if isinstance(code, tuple) else (code,), done.stdout + done.stderr)
         self.assertRegex(done.stdout, words)
 
     def leaves_a_session(self, **arguments):
@@ -74,7 +78,7 @@ class NamesakeCheck(EndToEnd):
         older = self.make_agent(self.config(self.broker, protocol="3.1.1"), started=False)
         other = Namesake(self, self.broker)
         for agent in (newer, older):
-            self.check(agent, 1, "FAILED +client id: the broker closed the connection .* 3 times: perhaps another client")
+            self.check(agent, 1, TAKEN_BACK)
         other.stop()
 
         self.assertFalse(self.leaves_a_session(clean_session=False))
@@ -114,7 +118,7 @@ class NamesakeCheck(EndToEnd):
         agent.wait_status(lambda s: s["broker"]["reconnects"] > 3, "thrown off again and again")
         other.stop()
         agent.wait_connected()
-        self.check(agent, 0, r"warning +client id: the running agent's last \d+ connections ended")
+        self.check(agent, (0, 1), r"(warning +client id: the running agent's last \d+ connections ended|FAILED +client id: .*another client)")
 
     def test_broker_that_tells_of_the_other_client_is_believed(self):
         broker = TellingBroker()
