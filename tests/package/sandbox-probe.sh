@@ -81,7 +81,7 @@ runs_i386() {
     closed RestrictSUIDSGID "a set-uid file can be made" chmod u+s "$own"
     closed RestrictSUIDSGID "a set-gid file can be made" chmod g+s "$own"
     closed LockPersonality "another personality can be taken" setarch linux32 true
-    closed SystemCallFilter "priorities can be changed (@resources)" perl -e 'setpriority(0, 0, 5) or exit 1'
+    closed SystemCallFilter "priorities can be changed (@resources)" perl -e 'setpriority(0, 0, 19) or exit 1'
     closed SystemCallFilter "owners can be changed (@privileged)" perl -e 'chown($<, $( + 0, $ARGV[0]) or exit 1' "$own"
     if [ "$(uname -m)" = x86_64 ]; then
         closed MemoryDenyWriteExecute "memory is writable and executable" system_call 9 0 4096 7 34 -1 0
