@@ -203,7 +203,7 @@ TEST(ReadingStream, GivesBackAThousandRandomReadings) {
                 values.push_back(Value::of(channel, static_cast<std::int64_t>(random() >> (random() % 64))));
             if (channel % 4 == 2) values.push_back(Value::of(channel, random() % 2 == 0));
             if (channel % 4 == 3)
-                values.push_back(Value::of(channel, std::string_view(texts[random() % texts.size()])));
+                values.push_back(Value::of(channel, std::string_view(texts[static_cast<std::size_t>(random() % texts.size())])));
         }
         script.append(static_cast<std::int64_t>(random()), values, {},
                       random() % 2 == 0 ? TimeBase::boot : TimeBase::wall);

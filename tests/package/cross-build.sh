@@ -41,7 +41,8 @@ ls -l "$out"/*_"$arch".deb
 echo "== unit tests for $arch"
 log=$out/test-$arch.log
 targets=("${@:4}")
-in_cross_root "cmake -DHOLDFAST_TESTS=ON build/debian && ninja -C build/debian -j${JOBS:-$(nproc)} ${targets[*]/#/test_}" >"$log" 2>&1 ||
+in_cross_root "cmake -DHOLDFAST_TESTS=ON build/debian && ninja -k0 -C build/debian -j${JOBS:-$(nproc)} ${targets[*]/#/test_}" >"$log" 2>&1 ||
     { tail -n 50 "$log"; exit 1; }
-in_cross_root "cd build/debian; ctest -LE 'e2e|vm' -E NOT_BUILT --timeout 1200 --output-on-failure" | tee -a "$log" | grep -vE '\.* +Passed|^ *Start ' && status=0 || status=$?
+# qemu knows nothing of prctl(2)'s child subreaper and of signals at a parent's death.
+in_cross_root "cd build/debian; ctest -LE 'e2e|vm' -E 'NOT_BUILT|^Lifetime[.]' --timeout 1200 --output-on-failure" | tee -a "$log" | grep -vE '\.* +Passed|^ *Start ' && status=0 || status=$?
 exit "$status"
