@@ -22,7 +22,7 @@ if [ "${3-}" = --test ]; then emulate "$arch" || skip "the tests of $arch can't 
 
 # What the package needs, as debian/control has it; what its tests need; and for the tests programs of this machine.
 cached_root "cross-$arch" "$(sed '/^Package:/,$d' "$tree/debian/control")" --variant=apt --architectures="$(dpkg --print-architecture),$arch" \
-    --include="crossbuild-essential-$arch,ccache,libgtest-dev:$arch,libgmock-dev:$arch,nlohmann-json3-dev,mosquitto,openssl,python3" \
+    --include="crossbuild-essential-$arch,ccache,libgtest-dev:$arch,libgmock-dev:$arch,nlohmann-json3-dev,ca-certificates,mosquitto,openssl,python3" \
     --customize-hook='mkdir -p "$1/build/debian"' --customize-hook="copy-in $tree/debian/control /build/debian" \
     --customize-hook="chroot \"\$1\" sh -c 'cd /build && apt-get -y build-dep -a $arch ./'" --customize-hook='rm -r "$1/build"'
 
@@ -43,6 +43,8 @@ log=$out/test-$arch.log
 targets=("${@:4}")
 in_cross_root "cmake -DHOLDFAST_TESTS=ON build/debian && ninja -k0 -C build/debian -j${JOBS:-$(nproc)} ${targets[*]/#/test_}" >"$log" 2>&1 ||
     { tail -n 50 "$log"; exit 1; }
-# qemu knows nothing of prctl(2)'s child subreaper and of signals at a parent's death.
-in_cross_root "cd build/debian; ctest -LE 'e2e|vm' -E 'NOT_BUILT|^Lifetime[.]' --timeout 1200 --output-on-failure" | tee -a "$log" | grep -vE '\.* +Passed|^ *Start ' && status=0 || status=$?
+# qemu-user knows no child subreaper and no signal at a parent's death (prctl), has memory of its own where limits and /proc tell of
+# memory, and starts what can't be started.
+not_by_qemu='^Lifetime[.]|RoguePlugins.That(Crashes|Leaks)|SystemProcesses.CountsThisVeryProcess|SaysWhyTheHostProgramCannotBeStarted'
+in_cross_root "cd build/debian; ctest -LE 'e2e|vm' -E 'NOT_BUILT|$not_by_qemu' --timeout 1200 --output-on-failure" | tee -a "$log" | grep -vE '\.* +Passed|^ *Start ' && status=0 || status=$?
 exit "$status"

@@ -215,7 +215,7 @@ class TestHost {
             case HOLDFAST_BOOL:
                 return value.as.boolean != 0;
             default: {
-                std::string text(value.as.string.data, value.as.string.length);
+                std::string text(value.as.string.data, static_cast<std::size_t>(value.as.string.length));
                 if (!is_utf8(text) || text.size() > 65536) return std::nullopt;
                 return text;
             }
