@@ -68,6 +68,7 @@ in_root() {
         mount -t proc proc proc
         mount --rbind /dev dev
         mount -t tmpfs tmpfs tmp
+        [ -s etc/hosts ] || echo "127.0.0.1 localhost" >etc/hosts
         while shift && [ "$1" != -- ]; do
             mkdir -p "./${1#*:}"
             mount --bind "${1%%:*}" "./${1#*:}"
