@@ -115,8 +115,8 @@ Gpio::~Gpio() {
 
 int Gpio::check(plugin::Host host) {
     std::vector<std::string> mistakes;
-    for (const auto& [name, spec] : read_lines(host, mistakes))
-        of_line(name, [&] { return declare(host, name, spec); });
+    for (const NamedLine& line : read_lines(host, mistakes))
+        of_line(line.name, [&] { return declare(host, line.name, line.spec); });
     for (const std::string& mistake : mistakes)
         host.error(mistake);
     return mistakes.empty() ? 0 : -EINVAL;

@@ -179,7 +179,8 @@ TEST_F(ForwarderThreadTest, RefusesToConnectWithoutItsPasswordAndReadsItAgainEac
     start(config);
     ASSERT_TRUE(wait_until([&] { return !thread->status().last_error.empty(); }));
     EXPECT_THAT(thread->status().last_error, ::testing::HasSubstr("password"));
-    directory.write("password", "secret\n");
+    // As a whole: it is read at any moment.
+    std::filesystem::rename(directory.write("password.new", "secret\n"), config.password_file);
     const auto connects = script.connects(1);
     ASSERT_EQ(connects.size(), 1U);
     EXPECT_EQ(connects[0].password, "secret");
