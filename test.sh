@@ -155,7 +155,7 @@ aside() {
     ) >"build/$1.log" 2>&1 &
     set +m
     asides[$1]=$!
-    trap 'kill -- "${asides[@]/#/-}" 2>/dev/null' EXIT
+    trap '[ ${#asides[@]} = 0 ] || kill -- "${asides[@]/#/-}" 2>/dev/null || true' EXIT
 }
 
 # False when something of it failed.

@@ -133,8 +133,10 @@ int check_online(const Config& config, const Arguments& arguments) {
 
 int check(const Arguments& arguments) {
     if (arguments.places.config_files.empty()) become_service_user();  // these are its files
-    const LoadedConfig loaded = load_and_check(arguments.places);
+    const LoadedConfig loaded =
+        arguments.start ? load_and_report(arguments.places) : load_and_check(arguments.places);
     if (!loaded.config) return wrong_config;
+    if (arguments.start) return done;  // with files that can't be used it starts, too
     const Config& config = *loaded.config;
     std::string text =
         "configuration is valid: agent " + config.agent.id + ", " + std::to_string(config.inputs.size()) +

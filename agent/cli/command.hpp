@@ -18,6 +18,7 @@ struct Arguments {
     std::vector<std::string> operands;
     bool json = false;
     bool watch = false;
+    bool start = false;
     bool online = false;
     bool publish = false;
     bool yes = false;

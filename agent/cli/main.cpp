@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::array commands = {
     Command{"run", "", "", "run the agent in the foreground: what the service starts", run},
-    Command{"check", "", "online publish", "check the configuration; --online also tries each server", check},
+    Command{"check", "", "start online publish", "check the configuration; --online also tries each server",
+            check},
     Command{"test", "[INPUT...]", "json", "sample the configured inputs once and print the readings", test},
     Command{"status", "", "json watch", "show what the running agent is doing", status},
     Command{"plugins", "[NAME]", "", "list the plugins, or print the options and a sample of one", plugins},
@@ -53,6 +54,7 @@ constexpr std::array common_options = {
 constexpr std::array own_options = {
     OptionHelp{"json", no_argument, "--json", "print JSON"},
     OptionHelp{"watch", no_argument, "--watch", "print again every second until interrupted"},
+    OptionHelp{"start", no_argument, "--start", "only what would keep the service from starting"},
     OptionHelp{"online", no_argument, "--online", "also resolve, connect and log in to each server"},
     OptionHelp{"publish", no_argument, "--publish", "as --online, and publish a test message"},
     OptionHelp{"yes", no_argument, "--yes", "delete without asking"},
@@ -143,6 +145,7 @@ std::optional<std::string> set_option(Arguments& arguments, std::string_view nam
     if (name == "watch") arguments.watch = true;
     if (name == "yes") arguments.yes = true;
     if (name == "all") arguments.all = true;
+    if (name == "start") arguments.start = true;
     if (name == "online") arguments.online = true;
     if (name == "publish") arguments.online = arguments.publish = true;
     if (name == "count" || name == "qos") {

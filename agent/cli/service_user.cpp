@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 namespace holdfast::cli {
@@ -15,7 +16,11 @@ void become_service_user() {
     if (user == nullptr || user->pw_uid == 0) return;
     const bool became =
         ::initgroups(name, user->pw_gid) == 0 && ::setgid(user->pw_gid) == 0 && ::setuid(user->pw_uid) == 0;
-    if (!became) std::abort();  // half of it would be neither
+    if (became) return;
+    std::fputs(
+        "holdfast: root cannot take the rights of the user holdfast here; name the files with --config\n",
+        stderr);
+    std::exit(EXIT_FAILURE);  // half of it would be neither
 }
 
 }  // namespace holdfast::cli

@@ -91,7 +91,8 @@ class InputReader {
         const Entry* const option = options == nullptr ? nullptr : find(*options, mistake.substr(0, key_end));
         if (option == nullptr) return std::nullopt;
         const auto* entries = option->value.as<Table>();
-        if (entries == nullptr || mistake[key_end] != '.') return option->where;
+        const bool names_entry = key_end != std::string_view::npos && mistake[key_end] == '.';
+        if (entries == nullptr || !names_entry) return option->where;
         for (const Entry& entry : entries->entries)
             if (mistake.substr(key_end + 1).starts_with(entry.key + ": ")) return entry.where;
         return option->where;

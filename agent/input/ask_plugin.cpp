@@ -22,6 +22,9 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds answer_limit{5000};
 
+// More mistakes than these nobody mends at once, and a plugin may never stop telling.
+constexpr std::size_t most_failures = 100;
+
 int left_until(steady_clock::time_point end) {
     const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now());
     return static_cast<int>(std::max(left, milliseconds(0)).count());
@@ -36,7 +39,8 @@ struct Answer {
 
     // Its views point into the caller's buffer, which none of what is kept has.
     void take(frame::FromHost&& said) {
-        if (auto* failed = std::get_if<frame::Failed>(&said)) failures.push_back(std::move(failed->text));
+        auto* const failed = std::get_if<frame::Failed>(&said);
+        if (failed != nullptr && failures.size() < most_failures) failures.push_back(std::move(failed->text));
         if (auto* crashed = std::get_if<frame::Crashed>(&said)) crash_place = std::move(crashed->place);
         if (!std::holds_alternative<frame::Description>(said) &&
             !std::holds_alternative<frame::Opened>(said) && !std::holds_alternative<frame::OpenFailed>(said))

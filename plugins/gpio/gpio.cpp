@@ -115,8 +115,14 @@ Gpio::~Gpio() {
 
 int Gpio::check(plugin::Host host) {
     std::vector<std::string> mistakes;
-    for (const NamedLine& line : read_lines(host, mistakes))
-        of_line(line.name, [&] { return declare(host, line.name, line.spec); });
+    for (const NamedLine& line : read_lines(host, mistakes)) {
+        try {
+            declare(host, line.name, line.spec);
+        } catch (const std::system_error&) {
+            mistakes.push_back(place_of(line.name) +
+                               ": this name or unit cannot be a channel's, or another line has it");
+        }
+    }
     for (const std::string& mistake : mistakes)
         host.error(mistake);
     return mistakes.empty() ? 0 : -EINVAL;

@@ -60,6 +60,7 @@ TEST(InputOptions, ThatThePluginRefusesAreShownAtTheirPlace) {
                         "environment.B: is not there",
                         "rate: is a default that is wrong",
                         "nothing fits",
+                        "environment",
                         ""};
     });
     EXPECT_THAT(lines(loaded), ElementsAre("test.toml:4:1: error: rate: is a default that is wrong",
@@ -67,6 +68,7 @@ TEST(InputOptions, ThatThePluginRefusesAreShownAtTheirPlace) {
                                            "test.toml:6:1: error: channels: not from 1 to 9",
                                            "test.toml:7:16: error: environment: has too little",
                                            "test.toml:7:16: error: environment.B: is not there",
+                                           "test.toml:7:16: error: environment",
                                            "test.toml:8:1: error: environment.A: is no good"));
 }
 

@@ -66,6 +66,8 @@ class Check(EndToEnd):
         self.assertIn("servers", lines[1], "the nearest known key is named")
         run = agent.command("run")
         self.assertEqual((run.returncode, run.stderr), (78, done.stderr), "run says the same")
+        start = agent.command("check", "--start")
+        self.assertEqual((start.returncode, start.stderr), (78, done.stderr), "and so does what looks for that alone")
 
     def test_syntax_error_has_its_place(self):
         agent, done = self.check('[agent]\nid = \n')
@@ -86,6 +88,7 @@ class Check(EndToEnd):
                                       rf"{agent.config_file}:\d+:\d+: error: lines\.gate: .*\n$")
         tried = agent.command("test")
         self.assertEqual((tried.returncode, tried.stderr), (78, done.stderr), "test says the same")
+        self.assertEqual(agent.command("check", "--start").returncode, 0, "the service starts, and shows it as failed")
         self.assertEqual(agent.command("test", "sim").returncode, 0, "but not of another input")
         self.assertEqual(agent.command("test", "smi").returncode, 2, "and a name that there is not is that")
 
