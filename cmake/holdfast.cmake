@@ -31,7 +31,7 @@ if(CMAKE_SIZEOF_VOID_P EQUAL 4)
     add_compile_options(-Wno-psabi)  # all is built by one compiler: how others pass arguments does not matter
 endif()
 add_link_options(-Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
-if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64 AND NOT HOLDFAST_SANITIZE)
     # Relocations in a tenth of the room; glibc 2.36 knows them, and binutils 2.40 makes them for x86 alone.
     add_link_options(-Wl,-z,pack-relative-relocs)
 endif()
