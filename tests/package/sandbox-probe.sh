@@ -44,7 +44,7 @@ runs_i386() {
     closed ProtectSystem "/var outside its state is writable" writes /var/lib/probe/file
     closed ProtectSystem "its own configuration is writable" writes /etc/holdfast/probe/file
     closed ProtectHome "/home is visible" test -e /home/probe
-    closed ProtectHome "/root is visible" test -e /root/probe
+    closed ProtectHome "/root is visible" test -e ~root/probe
     closed ProtectHome "/run/user is visible" test -e /run/user/probe
     closed PrivateTmp "/tmp is everybody's" test -e /tmp/probe
     closed PrivateTmp "/var/tmp is everybody's" test -e /var/tmp/probe
